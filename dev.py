@@ -104,7 +104,7 @@ def lint() -> int:
         "ruff check": (PYTHON, "-m", "ruff", "check", "."),
         "ruff format": (PYTHON, "-m", "ruff", "format", "--check", "."),
         "mypy": (PYTHON, "-m", "mypy"),
-        "lint-imports": (BIN / f"lint-imports{EXE}",),
+        "lint-imports": (BIN / f"lint-imports{EXE}", "--no-logo"),
     }
     rules = [name for name in ("tests/house", "tests/docs") if (ROOT / name).is_dir()]
     if rules:
