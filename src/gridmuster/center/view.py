@@ -1,0 +1,139 @@
+"""What people and other programs may see of the running center: one frozen view a cycle.
+
+The API, the live terminal and later pages read only this; nobody looks into the core.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Mode(StrEnum):
+    """What the center is doing.
+
+    ``recovering``: listening to the sites before it commands. ``commanding``: the one decider.
+    ``stood_down``: a newer center was seen. ``refusing``: the journal cannot be written.
+    """
+
+    RECOVERING = "recovering"
+    COMMANDING = "commanding"
+    STOOD_DOWN = "stood_down"
+    REFUSING = "refusing"
+
+
+class AreaView(Struct, frozen=True):
+    """One area's balance now. Demand is metered plus estimated; kW."""
+
+    id: str
+    name: str
+    demand_kw: float
+    estimated_kw: float
+    losses_kw: float
+    generation_kw: float
+    generation_kw_by_type: dict[str, float]
+    import_kw: float
+    import_limit_kw: float
+    export_limit_kw: float
+    reserve_kw: float
+    largest_unit_kw: float
+    largest_unit: str
+    shortfall_kw: float
+    shortfall_cause: str
+    lolp: float
+    price_usd_per_mwh: float
+    frequency_hz: float
+    energised: bool
+    quality: str
+    forecast_start_ms: int
+    forecast_step_s: int
+    forecast_kw: list[float]
+    forecast_low_kw: list[float]
+    forecast_high_kw: list[float]
+    planned_generation_kw: list[float]
+    planned_import_kw: list[float]
+
+
+class DeviceView(Struct, frozen=True):
+    """One device: what it is asked, what it does, and how old that news is."""
+
+    id: str
+    type: str
+    site: str
+    area: str
+    state: str
+    mode: str
+    quality: str
+    age_s: float
+    power_kw: float
+    setpoint_kw: float | None
+    order: str
+    available_kw: float
+    rated_kw: float
+    energy_kwh: float | None
+    energy_capacity_kwh: float | None
+    fuel_level: float | None
+    fuel_floor: float | None
+    run_h: float | None
+    permit_class: str
+    permit_left_h: float | None
+    reason: str
+    override: str
+    alarms: list[str]
+    planned_kw: list[float]
+
+
+class AlarmView(Struct, frozen=True):
+    """One alarm: what, since when, and what to do."""
+
+    id: str
+    severity: str
+    subject: str
+    text: str
+    advice: str
+    since_ms: int
+
+
+class DecisionView(Struct, frozen=True):
+    """One decision in plain words: why a device was started, stopped or replaced."""
+
+    at_ms: int
+    device: str
+    kind: str
+    text: str
+
+
+class CommandView(Struct, frozen=True):
+    """One command and what became of it."""
+
+    id: str
+    at_ms: int
+    site: str
+    device: str
+    order: str
+    power_kw: float
+    outcome: str
+    reason: str
+    latency_s: float | None
+
+
+class PlantView(Struct, frozen=True):
+    """The whole plant at the end of a cycle."""
+
+    at_ms: int
+    fleet: str
+    center_id: str
+    fence: int
+    mode: Mode
+    cycle: int
+    objective: str
+    areas: list[AreaView]
+    devices: list[DeviceView]
+    alarms: list[AlarmView]
+    decisions: list[DecisionView]
+    commands: list[CommandView]
+    counters: dict[str, float]
+    plan_status: str
+    plan_gap: float
+    plan_age_s: float

@@ -1,0 +1,205 @@
+"""Areas, sites, end-users and the fleet that holds them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field
+
+from gridmuster.fleet.devices import Device, FleetId, Generator, Part, Store
+from gridmuster.units import Fuel
+
+
+class Border(Part):
+    """GeoJSON Polygon (RFC 7946): rings of [longitude, latitude], first ring outside."""
+
+    type: Literal["Polygon"] = "Polygon"
+    coordinates: tuple[tuple[tuple[float, float], ...], ...] = Field(min_length=1)
+
+
+class Connection(Part):
+    """An area's connection to the utility; limits hold for the mean over ``averaging_s``."""
+
+    import_limit_kw: float = Field(ge=0, description="most the area may draw, kW")
+    export_limit_kw: float = Field(0.0, ge=0, description="most the area may send out, kW")
+    averaging_s: float = Field(300.0, gt=0, description="window in which limits are metered, s")
+    import_adder_usd_per_mwh: float = Field(0.0, ge=0, description="on top of the price, import")
+    export_discount_usd_per_mwh: float = Field(0.0, ge=0, description="off the price, export")
+
+
+class Area(Part):
+    """A feeder or microgrid that is balanced as one; islanded when it has no connection."""
+
+    id: FleetId
+    name: str = ""
+    border: Border
+    connection: Connection | None = Field(None, description="None: islanded")
+    loss_fraction: float = Field(
+        0.03, ge=0, lt=0.5, description="losses in the area's wires, share of its demand"
+    )
+    unserved_cost_usd_per_kwh: float = Field(10.0, gt=0, description="value of lost load")
+    objective: str | None = Field(None, description="objective or blend for this area")
+
+
+class TransferKind(StrEnum):
+    """How a site's own sources meet the utility."""
+
+    TRANSFER_SWITCH = "transfer_switch"
+    CLOSED_TRANSITION = "closed_transition"
+    SOFT_LOAD = "soft_load"
+    PARALLELING = "paralleling"
+
+
+class Transfer(Part):
+    """The site's transfer arrangement.
+
+    With a transfer switch (or closed transition) an engine can only take over its own site's
+    load; with soft load or paralleling it may also send out up to ``export_limit_kw``. Inverter
+    devices (sun, wind, stores) are always in parallel under the same export limit.
+    """
+
+    kind: TransferKind = TransferKind.TRANSFER_SWITCH
+    export_limit_kw: float = Field(0.0, ge=0, description="most the site may send out, kW")
+
+    @property
+    def engine_may_export(self) -> bool:
+        """Whether an engine here may run in parallel with the utility."""
+        return self.kind in (TransferKind.SOFT_LOAD, TransferKind.PARALLELING)
+
+
+class Site(Part):
+    """A place with devices and, mostly, a load of its own that must never go dark."""
+
+    id: FleetId
+    area: FleetId
+    name: str = ""
+    latitude: float = Field(ge=-90, le=90, description="degrees north")
+    longitude: float = Field(ge=-180, le=180, description="degrees east")
+    time_zone: str = Field("UTC", description="IANA zone, like America/Chicago")
+    owner: str = Field("", description="who owns the site's devices")
+    backup_load_kw: float = Field(0.0, ge=0, description="design value of the protected load, kW")
+    bridge_energy_kwh: float = Field(
+        0.0, ge=0, description="site-owned battery that carries the load until an engine does, kWh"
+    )
+    autonomy_h: float = Field(0.0, ge=0, description="promised hours of backup from fuel kept, h")
+    transfer: Transfer = Transfer()
+    tags: tuple[str, ...] = ()
+
+
+class LoadClass(StrEnum):
+    """Kinds of end-user; each has its own daily shape."""
+
+    RESIDENTIAL = "residential"
+    COMMERCIAL = "commercial"
+    INDUSTRIAL = "industrial"
+    TELECOM = "telecom"
+    WATER = "water"
+    HEALTH = "health"
+
+
+class EndUser(Part):
+    """Someone whose demand is metered and must be met."""
+
+    id: FleetId
+    site: FleetId = Field(description="site whose gateway reads the meter")
+    load_class: LoadClass
+    peak_kw: float = Field(gt=0, description="highest demand expected, kW")
+    behind_transfer: bool = Field(
+        False, description="fed through the site's transfer arrangement (its protected load)"
+    )
+    meter: Literal["modbus"] = "modbus"
+
+
+class FuelPrices(Part):
+    """Prices of fuel delivered, USD per litre or cubic metre (inputs, not forecasts)."""
+
+    diesel_usd_per_l: float = Field(0.95, ge=0)
+    natural_gas_usd_per_m3: float = Field(0.18, ge=0, description="5 USD/MMBtu HHV")
+    propane_usd_per_l: float = Field(0.60, ge=0)
+    hydrogen_usd_per_m3: float = Field(0.45, ge=0, description="5 USD/kg")
+
+    def of(self, fuel: Fuel) -> float:
+        """Price of a fuel, USD per litre or cubic metre."""
+        return {
+            Fuel.DIESEL: self.diesel_usd_per_l,
+            Fuel.NATURAL_GAS: self.natural_gas_usd_per_m3,
+            Fuel.PROPANE: self.propane_usd_per_l,
+            Fuel.HYDROGEN: self.hydrogen_usd_per_m3,
+        }[fuel]
+
+
+class Fleet(Part):
+    """Everything one center commands."""
+
+    schema_version: Literal[1] = 1
+    id: FleetId
+    name: str = ""
+    currency: str = "USD"
+    objective: str = Field(
+        "operating-expense",
+        description="operating-expense, production-cost, efficiency, reliability, or a blend "
+        "like operating-expense:0.7,efficiency:0.3",
+    )
+    fuel_prices: FuelPrices = FuelPrices()
+    areas: tuple[Area, ...] = Field(min_length=1)
+    sites: tuple[Site, ...] = Field(min_length=1)
+    end_users: tuple[EndUser, ...] = ()
+    devices: tuple[Device, ...] = ()
+
+    @cached_property
+    def area_by_id(self) -> dict[str, Area]:
+        """Areas by id."""
+        return {area.id: area for area in self.areas}
+
+    @cached_property
+    def site_by_id(self) -> dict[str, Site]:
+        """Sites by id."""
+        return {site.id: site for site in self.sites}
+
+    @cached_property
+    def device_by_id(self) -> dict[str, Device]:
+        """Devices by id."""
+        return {device.id: device for device in self.devices}
+
+    @cached_property
+    def end_user_by_id(self) -> dict[str, EndUser]:
+        """End-users by id."""
+        return {user.id: user for user in self.end_users}
+
+    @cached_property
+    def devices_of_site(self) -> dict[str, tuple[Device, ...]]:
+        """Devices by site id, in the fleet's order; every site has an entry."""
+        return _grouped(self.sites, self.devices, "site")
+
+    @cached_property
+    def end_users_of_site(self) -> dict[str, tuple[EndUser, ...]]:
+        """End-users by site id, in the fleet's order; every site has an entry."""
+        return _grouped(self.sites, self.end_users, "site")
+
+    @cached_property
+    def sites_of_area(self) -> dict[str, tuple[Site, ...]]:
+        """Sites by area id, in the fleet's order; every area has an entry."""
+        return _grouped(self.areas, self.sites, "area")
+
+    def area_of_device(self, device_id: str) -> Area:
+        """The area a device belongs to, through its site."""
+        return self.area_by_id[self.site_by_id[self.device_by_id[device_id].site].area]
+
+
+def _grouped(owners: tuple[Any, ...], members: tuple[Any, ...], key: str) -> dict[str, Any]:
+    groups: dict[str, list[Any]] = {owner.id: [] for owner in owners}
+    for member in members:
+        groups.setdefault(getattr(member, key), []).append(member)
+    return {owner: tuple(group) for owner, group in groups.items()}
+
+
+def is_generator(device: Device) -> bool:
+    """Whether a device burns fuel and is started and stopped."""
+    return isinstance(device, Generator)
+
+
+def is_store(device: Device) -> bool:
+    """Whether a device carries energy between intervals."""
+    return isinstance(device, Store)

@@ -1,0 +1,538 @@
+"""What crosses the wire: typed, versioned JSON messages and the topics they travel on.
+
+Site to center: `SiteReport` (operating data), `DemandReport` (meters), `Ack`.
+Utility or market to center: `GridSignal`, `Price`.
+Center to site: `SiteCommand`. Center to all: `Lease`.
+Operator to center: `OperatorRequest`. Planner to center: `PlanResult` (in `planning`).
+
+Every message has ``v`` (schema version, now 1). Unknown fields are ignored so that an older
+reader understands a newer writer; a wrong type, a missing field, a not-a-number, an unknown
+version or more than `MAX_PAYLOAD_BYTES` is a `SignalError`. Power > 0 leaves the device towards
+the grid; demand and grid import are positive.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gridmuster.errors import SignalError
+
+VERSION: Final = 1
+MAX_PAYLOAD_BYTES: Final = 262_144
+#: Largest power one message may name, kW; ten times the biggest device the center commands.
+MAX_POWER_KW: Final = 100_000.0
+
+Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
+PowerKw = Annotated[float, Meta(ge=-MAX_POWER_KW, le=MAX_POWER_KW)]
+InstantMs = Annotated[int, Meta(ge=0, le=253_402_300_799_000)]
+Count = Annotated[int, Meta(ge=0)]
+NonNegative = Annotated[float, Meta(ge=0.0)]
+
+
+class Frame(Struct, frozen=True, array_like=True):
+    """One message as it travels: topic, encoded payload, and when it arrived or left (ms)."""
+
+    topic: str
+    payload: bytes
+    at_ms: int
+
+
+class DeviceState(StrEnum):
+    """Where a device is in its life; engines walk through all, others use a few."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    WARMING = "warming"
+    RUNNING = "running"
+    COOLING = "cooling"
+    FAULT = "fault"
+    LOCKED = "locked"
+    UNKNOWN = "unknown"
+
+
+class SwitchMode(StrEnum):
+    """Position of the controller's own mode switch; only ``auto`` may be commanded from afar."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+class Supply(StrEnum):
+    """What feeds a site's own load now."""
+
+    UTILITY = "utility"
+    LOCAL = "local"
+    PARALLEL = "parallel"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+class Quality(StrEnum):
+    """How far a value may be trusted."""
+
+    GOOD = "good"
+    ESTIMATED = "estimated"
+    STALE = "stale"
+    BAD = "bad"
+
+
+class DeviceReading(Struct, frozen=True, omit_defaults=True):
+    """Operating data of one device.
+
+    ``available_kw`` is the most it could give now (sun, wind, derating; 0 in fault).
+    Counters only grow: ``produced_kwh``, ``absorbed_kwh``, ``fuel_used`` (l or m3), ``run_h``,
+    ``starts``, ``failed_starts``. ``fuel_level`` is what is in the tank (l or m3);
+    ``energy_kwh`` the state of energy of a store. None means the controller does not say.
+    """
+
+    device: Id
+    state: DeviceState
+    power_kw: PowerKw = 0.0
+    available_kw: PowerKw = 0.0
+    mode: SwitchMode = SwitchMode.AUTO
+    quality: Quality = Quality.GOOD
+    produced_kwh: NonNegative = 0.0
+    absorbed_kwh: NonNegative = 0.0
+    energy_kwh: NonNegative | None = None
+    fuel_level: NonNegative | None = None
+    fuel_used: NonNegative | None = None
+    run_h: NonNegative | None = None
+    starts: Count | None = None
+    failed_starts: Count | None = None
+    alarms: tuple[str, ...] = ()
+
+
+class SiteReport(Struct, frozen=True, omit_defaults=True, tag="report", tag_field="kind"):
+    """Operating data of a whole site at one moment.
+
+    ``poi_kw`` is what the site sends out at its point of interconnection (negative: it draws).
+    ``backup_load_kw`` is the site's own protected load as measured, None when unknown.
+    ``highest_fence``, ``fence_holder`` and ``last_sequence`` tell a new center what was obeyed.
+    """
+
+    site: Id
+    at_ms: InstantMs
+    sequence: Count
+    supply: Supply
+    utility_ok: bool
+    frequency_hz: NonNegative
+    voltage_pu: NonNegative
+    poi_kw: PowerKw
+    devices: tuple[DeviceReading, ...]
+    backup_load_kw: NonNegative | None = None
+    highest_fence: Count = 0
+    fence_holder: str = ""
+    last_sequence: Count = 0
+    alarms: tuple[str, ...] = ()
+    v: int = VERSION
+
+
+class MeterReading(Struct, frozen=True, omit_defaults=True):
+    """One end-user's meter: mean demand since the last reading and a counter that only grows."""
+
+    end_user: Id
+    power_kw: PowerKw
+    energy_kwh: NonNegative
+    quality: Quality = Quality.GOOD
+
+
+class DemandReport(Struct, frozen=True, omit_defaults=True, tag="demand", tag_field="kind"):
+    """Meter readings that one publisher sends together; a silent meter is absent, never zero."""
+
+    site: Id
+    at_ms: InstantMs
+    sequence: Count
+    readings: tuple[MeterReading, ...]
+    v: int = VERSION
+
+
+class Alert(StrEnum):
+    """Energy-emergency level of the grid operator (NERC EEA levels)."""
+
+    NONE = "none"
+    EEA1 = "eea1"
+    EEA2 = "eea2"
+    EEA3 = "eea3"
+
+
+class GridSignal(Struct, frozen=True, omit_defaults=True, tag="grid", tag_field="kind"):
+    """State of an area's connection to the utility.
+
+    ``import_kw`` is the measured net import (negative: export). Counters only grow.
+    """
+
+    area: Id
+    at_ms: InstantMs
+    sequence: Count
+    energised: bool
+    frequency_hz: NonNegative
+    voltage_pu: NonNegative
+    import_kw: PowerKw
+    import_limit_kw: NonNegative
+    export_limit_kw: NonNegative
+    import_kwh: NonNegative = 0.0
+    export_kwh: NonNegative = 0.0
+    alert: Alert = Alert.NONE
+    v: int = VERSION
+
+
+class Price(Struct, frozen=True, omit_defaults=True, tag="price", tag_field="kind"):
+    """Price of energy at an area's connection from ``start_ms`` for ``duration_s``.
+
+    ``ahead_usd_per_mwh`` holds published prices of the intervals after it (day ahead), hourly
+    from the start of the next hour, when the market publishes them.
+    """
+
+    area: Id
+    at_ms: InstantMs
+    sequence: Count
+    start_ms: InstantMs
+    duration_s: Count
+    price_usd_per_mwh: float
+    ahead_usd_per_mwh: tuple[float, ...] = ()
+    v: int = VERSION
+
+
+class Order(StrEnum):
+    """What a device is asked to be: a wished state, so that repeating it changes nothing."""
+
+    RUN = "run"
+    STOP = "stop"
+    EMERGENCY_STOP = "emergency_stop"
+    RESET = "reset"
+
+
+class Setpoint(Struct, frozen=True, omit_defaults=True):
+    """The wished state of one device; ``power_kw`` counts only with ``RUN``."""
+
+    device: Id
+    order: Order
+    power_kw: PowerKw = 0.0
+
+
+class SiteCommand(Struct, frozen=True, omit_defaults=True, tag="command", tag_field="kind"):
+    """Setpoints for the devices of one site, valid until ``expires_at_ms``.
+
+    ``sequence`` grows per site and fence; ``fence`` grows with every new center.
+    """
+
+    id: Id
+    site: Id
+    center_id: Id
+    fence: Count
+    sequence: Count
+    issued_at_ms: InstantMs
+    expires_at_ms: InstantMs
+    setpoints: tuple[Setpoint, ...]
+    v: int = VERSION
+
+
+class Outcome(StrEnum):
+    """What became of a command or of one setpoint in it.
+
+    ``accepted``: obeyed, under way. ``done``: measured to be so. ``duplicate``: seen before,
+    acknowledged again, not repeated. ``refused``, ``expired``, ``failed``: not so, see reason.
+    """
+
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REDUCED = "reduced"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+class DeviceOutcome(Struct, frozen=True, omit_defaults=True):
+    """What one device made of its setpoint, with the power measured then."""
+
+    device: Id
+    outcome: Outcome
+    reason: str = ""
+    measured_kw: PowerKw | None = None
+
+
+class Ack(Struct, frozen=True, omit_defaults=True, tag="ack", tag_field="kind"):
+    """A site's answer to a command: once at receipt and once more when measured."""
+
+    site: Id
+    at_ms: InstantMs
+    command_id: str
+    fence: Count
+    sequence: Count
+    outcome: Outcome
+    reason: str = ""
+    devices: tuple[DeviceOutcome, ...] = ()
+    highest_fence: Count = 0
+    fence_holder: str = ""
+    v: int = VERSION
+
+
+class Lease(Struct, frozen=True, omit_defaults=True, tag="lease", tag_field="kind"):
+    """A center's claim to be the one decider; retained by the broker."""
+
+    center_id: Id
+    fence: Count
+    at_ms: InstantMs
+    v: int = VERSION
+
+
+class Scope(StrEnum):
+    """How wide an operator's request reaches."""
+
+    DEVICE = "device"
+    SITE = "site"
+    AREA = "area"
+    FLEET = "fleet"
+
+
+class Action(StrEnum):
+    """What an operator may ask for."""
+
+    OVERRIDE = "override"
+    RELEASE = "release"
+    EMERGENCY_STOP = "emergency_stop"
+    RESET = "reset"
+
+
+class OperatorRequest(Struct, frozen=True, omit_defaults=True, tag="operator", tag_field="kind"):
+    """A person's request, already authenticated and authorised; journaled before it acts.
+
+    ``override`` holds the devices in scope at ``power_kw`` (None: off) until ``until_ms`` or a
+    ``release``; ``emergency_stop`` latches until ``reset`` by an admin.
+    """
+
+    id: Id
+    actor: str
+    role: str
+    action: Action
+    scope: Scope
+    target: Id
+    at_ms: InstantMs
+    power_kw: PowerKw | None = None
+    until_ms: InstantMs | None = None
+    reason: str = ""
+    v: int = VERSION
+
+
+class AreaBalance(Struct, frozen=True, omit_defaults=True):
+    """One area's balance as the center saw it in a cycle, kW."""
+
+    area: Id
+    demand_kw: float
+    losses_kw: float
+    generation_kw: float
+    import_kw: float
+    reserve_kw: float = 0.0
+    largest_unit_kw: float = 0.0
+    estimated_kw: float = 0.0
+    shortfall_kw: float = 0.0
+    cause: str = ""
+    lolp: float = 0.0
+
+
+class StartRecord(Struct, frozen=True, omit_defaults=True):
+    """Why a device was started or stopped, fit to be shown to its owner and to a regulator."""
+
+    device: Id
+    order: Order
+    trigger: str
+    legal_basis: str = ""
+    binding: str = ""
+    runner_up: str = ""
+    text: str = ""
+
+
+class Substitution(Struct, frozen=True, omit_defaults=True):
+    """A failed or lost device and what took its place."""
+
+    failed: Id
+    failed_at_ms: InstantMs
+    replacements: tuple[str, ...] = ()
+    cause: str = ""
+
+
+class CycleRecord(Struct, frozen=True, omit_defaults=True, tag="cycle", tag_field="kind"):
+    """What one cycle decided and why; kept in the journal beside the commands."""
+
+    at_ms: InstantMs
+    center_id: Id
+    fence: Count
+    cycle: Count
+    mode: str
+    areas: tuple[AreaBalance, ...] = ()
+    starts: tuple[StartRecord, ...] = ()
+    substitutions: tuple[Substitution, ...] = ()
+    vetoes: tuple[str, ...] = ()
+    alarms_raised: tuple[str, ...] = ()
+    alarms_cleared: tuple[str, ...] = ()
+    v: int = VERSION
+
+
+class SessionStarted(Struct, frozen=True, omit_defaults=True, tag="session", tag_field="kind"):
+    """A center process began; the first thing in its inbox."""
+
+    center_id: Id
+    at_ms: InstantMs
+    software: str
+    v: int = VERSION
+
+
+class ShellReport(Struct, frozen=True, omit_defaults=True, tag="shell", tag_field="kind"):
+    """What the shell measured of itself since its last report; cycle times in ms of real time."""
+
+    at_ms: InstantMs
+    cycle_ms: tuple[float, ...] = ()
+    missed_cycles: Count = 0
+    link_up: bool = True
+    v: int = VERSION
+
+
+Message = (
+    SiteReport | DemandReport | GridSignal | Price | SiteCommand | Ack | Lease | OperatorRequest
+)
+T = TypeVar("T", bound=Struct)
+
+_encoder = msgspec.json.Encoder()
+_decoders: dict[type[Struct], msgspec.json.Decoder[Any]] = {}
+
+
+def encode(message: Struct) -> bytes:
+    """The message as compact JSON.
+
+    Raises:
+        SignalError: when a number is not finite (JSON has no word for it).
+    """
+    payload = _encoder.encode(message)
+    if b":null" in payload and _has_not_finite(message):
+        raise SignalError(f"{type(message).__name__}: a number is not finite")
+    return payload
+
+
+def decode(payload: bytes, kind: type[T]) -> T:
+    """The message of the given kind that a payload holds.
+
+    Args:
+        payload: JSON bytes as received.
+        kind: the message class expected on that topic.
+
+    Raises:
+        SignalError: oversized, malformed, wrong kind, or of another version.
+    """
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise SignalError(
+            f"{kind.__name__}: {len(payload)} bytes is over the limit of {MAX_PAYLOAD_BYTES}"
+        )
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    try:
+        message: T = decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SignalError(f"{kind.__name__}: {error}") from error
+    version = getattr(message, "v", VERSION)
+    if version != VERSION:
+        raise SignalError(f"{kind.__name__}: version {version}; this program speaks {VERSION}")
+    return message
+
+
+def _has_not_finite(value: object) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, Struct):
+        return any(_has_not_finite(getattr(value, name)) for name in value.__struct_fields__)
+    if isinstance(value, tuple | list):
+        return any(_has_not_finite(item) for item in value)
+    return False
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of every message, keyed by its ``kind``."""
+    return {
+        kind.__struct_config__.tag: msgspec.json.schema(kind)
+        for kind in (
+            SiteReport,
+            DemandReport,
+            GridSignal,
+            Price,
+            SiteCommand,
+            Ack,
+            Lease,
+            OperatorRequest,
+            CycleRecord,
+            SessionStarted,
+            ShellReport,
+        )
+    }
+
+
+class Topics:
+    """The topic tree of one fleet; a site reads and writes below its own branch only.
+
+    Args:
+        fleet: the fleet's id.
+    """
+
+    def __init__(self, fleet: str) -> None:
+        self.root = f"gridmuster/v1/{fleet}"
+        self.lease = f"{self.root}/center/lease"
+        self.all_up = f"{self.root}/site/+/up/+"
+        self.all_area = f"{self.root}/area/+/+"
+
+    def report(self, site: str) -> str:
+        """Where a site publishes its `SiteReport`."""
+        return f"{self.root}/site/{site}/up/report"
+
+    def demand(self, site: str) -> str:
+        """Where a site publishes its `DemandReport`."""
+        return f"{self.root}/site/{site}/up/demand"
+
+    def ack(self, site: str) -> str:
+        """Where a site publishes its `Ack`."""
+        return f"{self.root}/site/{site}/up/ack"
+
+    def command(self, site: str) -> str:
+        """Where the center publishes a `SiteCommand`."""
+        return f"{self.root}/site/{site}/down/command"
+
+    def grid(self, area: str) -> str:
+        """Where an area's `GridSignal` is published."""
+        return f"{self.root}/area/{area}/grid"
+
+    def price(self, area: str) -> str:
+        """Where an area's `Price` is published."""
+        return f"{self.root}/area/{area}/price"
+
+    # Topics below never cross the wire; they label what the center notes in its own journal.
+
+    @property
+    def operator(self) -> str:
+        """Label of an `OperatorRequest` that the API put into the center's inbox."""
+        return f"{self.root}/center/operator"
+
+    @property
+    def plan_request(self) -> str:
+        """Label of a planning request that left the core."""
+        return f"{self.root}/center/plan-request"
+
+    @property
+    def plan_result(self) -> str:
+        """Label of a planner's answer that entered the core."""
+        return f"{self.root}/center/plan-result"
+
+    @property
+    def decision(self) -> str:
+        """Label of a cycle's record: balance, shortfalls, reasons."""
+        return f"{self.root}/center/decision"
+
+    @property
+    def shell(self) -> str:
+        """Label of what the shell tells the core about itself: session, cycle times, link."""
+        return f"{self.root}/center/shell"
