@@ -137,3 +137,42 @@ class PlantView(Struct, frozen=True):
     plan_status: str
     plan_gap: float
     plan_age_s: float
+    # What the core cannot know; the shell around it fills these in with `structs.replace`.
+    time_zone: str = "UTC"
+    speed: float = 1.0
+    link_up: bool = True
+    journal_fault: str = ""
+
+
+class Submitted(Struct, frozen=True, tag="submitted", tag_field="result"):
+    """An operator's request was journaled and applied; ``text`` says what came of it."""
+
+    id: str
+    at_ms: int
+    text: str
+
+
+class Rejected(Struct, frozen=True, tag="rejected", tag_field="result"):
+    """The center would not do what an operator asked; ``reason`` says why, and what would do."""
+
+    id: str
+    at_ms: int
+    reason: str
+
+
+class AuditEntry(Struct, frozen=True):
+    """One operator's request as journaled, and its result. ``number`` only grows."""
+
+    number: int
+    at_ms: int
+    id: str
+    actor: str
+    role: str
+    action: str
+    scope: str
+    target: str
+    power_kw: float | None
+    until_ms: int | None
+    reason: str
+    applied: bool
+    text: str
