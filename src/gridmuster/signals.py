@@ -209,12 +209,24 @@ class Order(StrEnum):
     RESET = "reset"
 
 
+class Purpose(StrEnum):
+    """Why a device runs; permit classes allow some purposes and forbid others."""
+
+    OUTAGE = "outage"
+    EXERCISE = "exercise"
+    DEMAND = "demand"
+    PRICE = "price"
+    EMERGENCY_ALERT = "emergency_alert"
+    OPERATOR = "operator"
+
+
 class Setpoint(Struct, frozen=True, omit_defaults=True):
-    """The wished state of one device; ``power_kw`` counts only with ``RUN``."""
+    """The wished state of one device; ``power_kw`` and ``purpose`` count only with ``RUN``."""
 
     device: Id
     order: Order
     power_kw: PowerKw = 0.0
+    purpose: Purpose = Purpose.DEMAND
 
 
 class SiteCommand(Struct, frozen=True, omit_defaults=True, tag="command", tag_field="kind"):
