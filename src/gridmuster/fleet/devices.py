@@ -54,12 +54,12 @@ class Permit(Part):
 
     permit_class: PermitClass = Field(description="permit class of the engine")
     hours_cap_h: float | None = Field(
-        None,
+        default=None,
         ge=0,
         description="hours a calendar year other than real outages, h; None: the class's own cap",
     )
     hours_used_h: float = Field(
-        0.0, ge=0, description="hours used this calendar year, outages not counted, h"
+        default=0.0, ge=0, description="hours used this calendar year, outages not counted, h"
     )
 
 
@@ -67,17 +67,23 @@ class Controller(Part):
     """How the gateway reaches the device's controller."""
 
     map: str = Field(description="name of the register map, like deepsea-gencomm or sunspec-der")
-    host: str = Field("127.0.0.1", description="address on the site's own network")
-    port: int = Field(0, ge=0, le=65535, description="TCP port; 0 lets the demo choose")
-    unit: int = Field(1, ge=0, le=247, description="Modbus unit id")
+    host: str = Field(default="127.0.0.1", description="address on the site's own network")
+    port: int = Field(default=0, ge=0, le=65535, description="TCP port; 0 lets the demo choose")
+    unit: int = Field(default=1, ge=0, le=247, description="Modbus unit id")
 
 
 class Reliability(Part):
     """Odds that the device is there when called; the source of LOLP."""
 
-    availability: float = Field(0.995, ge=0, le=1, description="share of time not in repair")
-    fail_to_start: float = Field(0.0094, ge=0, le=1, description="failures per start (REopt)")
-    mttf_h: float = Field(1100.0, gt=0, description="mean running hours to failure, h (REopt)")
+    availability: float = Field(
+        default=0.995, ge=0, le=1, description="share of time not in repair"
+    )
+    fail_to_start: float = Field(
+        default=0.0094, ge=0, le=1, description="failures per start (REopt)"
+    )
+    mttf_h: float = Field(
+        default=1100.0, gt=0, description="mean running hours to failure, h (REopt)"
+    )
 
 
 class DeviceBase(Part):
@@ -86,10 +92,14 @@ class DeviceBase(Part):
     id: FleetId
     site: FleetId
     rated_kw: float = Field(gt=0, le=MAX_DEVICE_KW, description="most it can send out, kW")
-    controller: Controller | None = Field(None, description="how the gateway reaches it")
+    controller: Controller | None = Field(default=None, description="how the gateway reaches it")
     reliability: Reliability = Reliability()
-    variable_om_usd_per_kwh: float = Field(0.0, ge=0, description="wear and service, USD/kWh out")
-    objective: str | None = Field(None, description="objective or blend for this device alone")
+    variable_om_usd_per_kwh: float = Field(
+        default=0.0, ge=0, description="wear and service, USD/kWh out"
+    )
+    objective: str | None = Field(
+        default=None, description="objective or blend for this device alone"
+    )
     tags: tuple[str, ...] = ()
 
 
@@ -98,7 +108,7 @@ class Tank(Part):
 
     capacity: float = Field(gt=0, description="usable full level, l or m3")
     level: float = Field(ge=0, description="level now, l or m3")
-    sump_fraction: float = Field(0.1, ge=0, lt=1, description="share that cannot be drawn")
+    sump_fraction: float = Field(default=0.1, ge=0, lt=1, description="share that cannot be drawn")
 
 
 class FuelPoint(Part):
@@ -115,22 +125,28 @@ class Generator(DeviceBase):
     fuel_curve: tuple[FuelPoint, ...] = Field(
         description="fuel use at two or more outputs, in rising order of load", min_length=2
     )
-    tank: Tank | None = Field(None, description="None: fed by a pipeline")
+    tank: Tank | None = Field(default=None, description="None: fed by a pipeline")
     permit: Permit = Permit(permit_class=PermitClass.UNRESTRICTED)
-    min_load_fraction: float = Field(0.3, ge=0, le=1, description="least sustained load")
-    ramp_fraction_per_s: float = Field(0.05, gt=0, le=1, description="of rated power a second")
-    start_s: float = Field(10.0, ge=0, description="order to rated speed, s")
-    sync_s: float = Field(20.0, ge=0, description="rated speed to breaker closed, s")
-    warmup_s: float = Field(0.0, ge=0, description="at minimum load before full load, s")
-    cooldown_s: float = Field(300.0, ge=0, description="unloaded before stop, s")
-    crank_attempts: int = Field(3, ge=1, le=10, description="tries before lock-out")
-    min_up_s: float = Field(1800.0, ge=0, description="least time on, s")
-    min_down_s: float = Field(600.0, ge=0, description="least time off, s")
-    max_starts_per_day: int = Field(6, ge=0, description="starts in any 24 h")
-    start_cost_usd: float = Field(0.0, ge=0, description="fuel, starter and wear of a start, USD")
-    grid_forming: bool = Field(True, description="can hold a dead area's voltage and frequency")
-    must_run: bool = Field(False, description="kept on except for faults and stops")
-    on_at_start: bool = Field(False, description="running when the fleet is first seen")
+    min_load_fraction: float = Field(default=0.3, ge=0, le=1, description="least sustained load")
+    ramp_fraction_per_s: float = Field(
+        default=0.05, gt=0, le=1, description="of rated power a second"
+    )
+    start_s: float = Field(default=10.0, ge=0, description="order to rated speed, s")
+    sync_s: float = Field(default=20.0, ge=0, description="rated speed to breaker closed, s")
+    warmup_s: float = Field(default=0.0, ge=0, description="at minimum load before full load, s")
+    cooldown_s: float = Field(default=300.0, ge=0, description="unloaded before stop, s")
+    crank_attempts: int = Field(default=3, ge=1, le=10, description="tries before lock-out")
+    min_up_s: float = Field(default=1800.0, ge=0, description="least time on, s")
+    min_down_s: float = Field(default=600.0, ge=0, description="least time off, s")
+    max_starts_per_day: int = Field(default=6, ge=0, description="starts in any 24 h")
+    start_cost_usd: float = Field(
+        default=0.0, ge=0, description="fuel, starter and wear of a start, USD"
+    )
+    grid_forming: bool = Field(
+        default=True, description="can hold a dead area's voltage and frequency"
+    )
+    must_run: bool = Field(default=False, description="kept on except for faults and stops")
+    on_at_start: bool = Field(default=False, description="running when the fleet is first seen")
 
 
 class EmergencyGenerator(Generator):
@@ -144,11 +160,13 @@ class Engine(Generator):
 
     type: Literal[DeviceType.ENGINE]
     fuel: Fuel = Fuel.NATURAL_GAS
-    min_load_fraction: float = Field(0.25, ge=0, le=1, description="least sustained load")
-    ramp_fraction_per_s: float = Field(0.02, gt=0, le=1, description="of rated power a second")
-    start_s: float = Field(20.0, ge=0, description="order to rated speed, s")
-    sync_s: float = Field(30.0, ge=0, description="rated speed to breaker closed, s")
-    warmup_s: float = Field(120.0, ge=0, description="at minimum load before full load, s")
+    min_load_fraction: float = Field(default=0.25, ge=0, le=1, description="least sustained load")
+    ramp_fraction_per_s: float = Field(
+        default=0.02, gt=0, le=1, description="of rated power a second"
+    )
+    start_s: float = Field(default=20.0, ge=0, description="order to rated speed, s")
+    sync_s: float = Field(default=30.0, ge=0, description="rated speed to breaker closed, s")
+    warmup_s: float = Field(default=120.0, ge=0, description="at minimum load before full load, s")
 
 
 class Microturbine(Generator):
@@ -156,12 +174,16 @@ class Microturbine(Generator):
 
     type: Literal[DeviceType.MICROTURBINE]
     fuel: Fuel = Fuel.NATURAL_GAS
-    ramp_fraction_per_s: float = Field(0.01, gt=0, le=1, description="of rated power a second")
-    start_s: float = Field(120.0, ge=0, description="order to rated speed, s")
-    sync_s: float = Field(60.0, ge=0, description="rated speed to breaker closed, s")
-    cooldown_s: float = Field(600.0, ge=0, description="unloaded before stop, s")
-    max_starts_per_day: int = Field(2, ge=0, description="starts in any 24 h")
-    grid_forming: bool = Field(False, description="can hold a dead area's voltage and frequency")
+    ramp_fraction_per_s: float = Field(
+        default=0.01, gt=0, le=1, description="of rated power a second"
+    )
+    start_s: float = Field(default=120.0, ge=0, description="order to rated speed, s")
+    sync_s: float = Field(default=60.0, ge=0, description="rated speed to breaker closed, s")
+    cooldown_s: float = Field(default=600.0, ge=0, description="unloaded before stop, s")
+    max_starts_per_day: int = Field(default=2, ge=0, description="starts in any 24 h")
+    grid_forming: bool = Field(
+        default=False, description="can hold a dead area's voltage and frequency"
+    )
 
 
 class FuelCell(Generator):
@@ -169,26 +191,34 @@ class FuelCell(Generator):
 
     type: Literal[DeviceType.FUEL_CELL]
     fuel: Fuel = Fuel.NATURAL_GAS
-    ramp_fraction_per_s: float = Field(0.001, gt=0, le=1, description="of rated power a second")
-    start_s: float = Field(10_800.0, ge=0, description="order to rated output, s (cold 3-24 h)")
-    sync_s: float = Field(60.0, ge=0, description="ready to connected, s")
-    min_up_s: float = Field(14_400.0, ge=0, description="least time on, s")
-    min_down_s: float = Field(14_400.0, ge=0, description="least time off, s")
-    max_starts_per_day: int = Field(1, ge=0, description="starts in any 24 h")
-    grid_forming: bool = Field(False, description="can hold a dead area's voltage and frequency")
-    must_run: bool = Field(True, description="kept on except for faults and stops")
-    on_at_start: bool = Field(True, description="running when the fleet is first seen")
+    ramp_fraction_per_s: float = Field(
+        default=0.001, gt=0, le=1, description="of rated power a second"
+    )
+    start_s: float = Field(
+        default=10_800.0, ge=0, description="order to rated output, s (cold 3-24 h)"
+    )
+    sync_s: float = Field(default=60.0, ge=0, description="ready to connected, s")
+    min_up_s: float = Field(default=14_400.0, ge=0, description="least time on, s")
+    min_down_s: float = Field(default=14_400.0, ge=0, description="least time off, s")
+    max_starts_per_day: int = Field(default=1, ge=0, description="starts in any 24 h")
+    grid_forming: bool = Field(
+        default=False, description="can hold a dead area's voltage and frequency"
+    )
+    must_run: bool = Field(default=True, description="kept on except for faults and stops")
+    on_at_start: bool = Field(default=True, description="running when the fleet is first seen")
 
 
 class Photovoltaic(DeviceBase):
     """A solar array behind an inverter; curtailable, never more than the sun gives."""
 
     type: Literal[DeviceType.PHOTOVOLTAIC]
-    dc_ac_ratio: float = Field(1.2, gt=0, le=3, description="panel rating over inverter rating")
-    temperature_coefficient_per_k: float = Field(
-        -0.0035, ge=-0.02, le=0, description="power change per K of cell above 25 C"
+    dc_ac_ratio: float = Field(
+        default=1.2, gt=0, le=3, description="panel rating over inverter rating"
     )
-    inverter_efficiency: float = Field(0.97, gt=0, le=1, description="AC out over DC in")
+    temperature_coefficient_per_k: float = Field(
+        default=-0.0035, ge=-0.02, le=0, description="power change per K of cell above 25 C"
+    )
+    inverter_efficiency: float = Field(default=0.97, gt=0, le=1, description="AC out over DC in")
     reliability: Reliability = Reliability(availability=0.98, fail_to_start=0.0, mttf_h=20_000.0)
 
 
@@ -196,10 +226,12 @@ class WindTurbine(DeviceBase):
     """A wind turbine with a power curve; curtailable."""
 
     type: Literal[DeviceType.WIND_TURBINE]
-    cut_in_m_per_s: float = Field(3.0, ge=0, description="wind speed of first output, m/s")
-    rated_m_per_s: float = Field(12.0, gt=0, description="wind speed of full output, m/s")
-    cut_out_m_per_s: float = Field(25.0, gt=0, description="wind speed of storm stop, m/s")
-    variable_om_usd_per_kwh: float = Field(0.005, ge=0, description="wear and service, USD/kWh")
+    cut_in_m_per_s: float = Field(default=3.0, ge=0, description="wind speed of first output, m/s")
+    rated_m_per_s: float = Field(default=12.0, gt=0, description="wind speed of full output, m/s")
+    cut_out_m_per_s: float = Field(default=25.0, gt=0, description="wind speed of storm stop, m/s")
+    variable_om_usd_per_kwh: float = Field(
+        default=0.005, ge=0, description="wear and service, USD/kWh"
+    )
     reliability: Reliability = Reliability(availability=0.97, fail_to_start=0.0, mttf_h=5_000.0)
 
 
@@ -208,18 +240,26 @@ class Store(DeviceBase):
 
     energy_capacity_kwh: float = Field(gt=0, description="state of energy when full, kWh")
     initial_energy_kwh: float | None = Field(
-        None, ge=0, description="state of energy at first, kWh; None: half"
+        default=None, ge=0, description="state of energy at first, kWh; None: half"
     )
-    min_energy_fraction: float = Field(0.0, ge=0, le=1, description="floor kept always")
-    max_energy_fraction: float = Field(1.0, gt=0, le=1, description="ceiling kept always")
-    charge_kw: float | None = Field(None, gt=0, description="most it takes, kW; None: rated_kw")
-    charge_efficiency: float = Field(0.948, gt=0, le=1, description="stored over taken")
-    discharge_efficiency: float = Field(0.948, gt=0, le=1, description="given over drawn")
-    self_discharge_per_h: float = Field(0.0, ge=0, lt=1, description="share of energy lost, 1/h")
-    standby_loss_kw: float = Field(0.0, ge=0, description="constant draw from the grid, kW")
-    cycle_cost_usd_per_kwh: float = Field(0.0, ge=0, description="wear, USD/kWh discharged")
-    backup_energy_kwh: float = Field(0.0, ge=0, description="kept for the site's own load, kWh")
-    grid_forming: bool = Field(False, description="can hold a dead area's voltage and frequency")
+    min_energy_fraction: float = Field(default=0.0, ge=0, le=1, description="floor kept always")
+    max_energy_fraction: float = Field(default=1.0, gt=0, le=1, description="ceiling kept always")
+    charge_kw: float | None = Field(
+        default=None, gt=0, description="most it takes, kW; None: rated_kw"
+    )
+    charge_efficiency: float = Field(default=0.948, gt=0, le=1, description="stored over taken")
+    discharge_efficiency: float = Field(default=0.948, gt=0, le=1, description="given over drawn")
+    self_discharge_per_h: float = Field(
+        default=0.0, ge=0, lt=1, description="share of energy lost, 1/h"
+    )
+    standby_loss_kw: float = Field(default=0.0, ge=0, description="constant draw from the grid, kW")
+    cycle_cost_usd_per_kwh: float = Field(default=0.0, ge=0, description="wear, USD/kWh discharged")
+    backup_energy_kwh: float = Field(
+        default=0.0, ge=0, description="kept for the site's own load, kWh"
+    )
+    grid_forming: bool = Field(
+        default=False, description="can hold a dead area's voltage and frequency"
+    )
     reliability: Reliability = Reliability(availability=0.98, fail_to_start=0.0, mttf_h=20_000.0)
 
     @property
@@ -249,29 +289,35 @@ class Battery(Store):
     """A battery behind an inverter."""
 
     type: Literal[DeviceType.BATTERY]
-    min_energy_fraction: float = Field(0.2, ge=0, le=1, description="floor kept always")
+    min_energy_fraction: float = Field(default=0.2, ge=0, le=1, description="floor kept always")
     self_discharge_per_h: float = Field(
-        0.00003, ge=0, lt=1, description="share of energy lost, 1/h (2 % a month)"
+        default=0.00003, ge=0, lt=1, description="share of energy lost, 1/h (2 % a month)"
     )
-    cycle_cost_usd_per_kwh: float = Field(0.04, ge=0, description="wear, USD/kWh discharged")
-    grid_forming: bool = Field(True, description="can hold a dead area's voltage and frequency")
+    cycle_cost_usd_per_kwh: float = Field(
+        default=0.04, ge=0, description="wear, USD/kWh discharged"
+    )
+    grid_forming: bool = Field(
+        default=True, description="can hold a dead area's voltage and frequency"
+    )
 
 
 class Flywheel(Store):
     """A flywheel: minutes of energy, standby loss, no wear."""
 
     type: Literal[DeviceType.FLYWHEEL]
-    charge_efficiency: float = Field(0.922, gt=0, le=1, description="stored over taken")
-    discharge_efficiency: float = Field(0.922, gt=0, le=1, description="given over drawn")
-    self_discharge_per_h: float = Field(0.1, ge=0, lt=1, description="share of energy lost, 1/h")
+    charge_efficiency: float = Field(default=0.922, gt=0, le=1, description="stored over taken")
+    discharge_efficiency: float = Field(default=0.922, gt=0, le=1, description="given over drawn")
+    self_discharge_per_h: float = Field(
+        default=0.1, ge=0, lt=1, description="share of energy lost, 1/h"
+    )
 
 
 class Smes(Store):
     """A superconducting magnetic store: seconds of energy, cooling load, no wear."""
 
     type: Literal[DeviceType.SMES]
-    charge_efficiency: float = Field(0.975, gt=0, le=1, description="stored over taken")
-    discharge_efficiency: float = Field(0.975, gt=0, le=1, description="given over drawn")
+    charge_efficiency: float = Field(default=0.975, gt=0, le=1, description="stored over taken")
+    discharge_efficiency: float = Field(default=0.975, gt=0, le=1, description="given over drawn")
 
 
 Device = Annotated[

@@ -23,10 +23,16 @@ class Connection(Part):
     """An area's connection to the utility; limits hold for the mean over ``averaging_s``."""
 
     import_limit_kw: float = Field(ge=0, description="most the area may draw, kW")
-    export_limit_kw: float = Field(0.0, ge=0, description="most the area may send out, kW")
-    averaging_s: float = Field(300.0, gt=0, description="window in which limits are metered, s")
-    import_adder_usd_per_mwh: float = Field(0.0, ge=0, description="on top of the price, import")
-    export_discount_usd_per_mwh: float = Field(0.0, ge=0, description="off the price, export")
+    export_limit_kw: float = Field(default=0.0, ge=0, description="most the area may send out, kW")
+    averaging_s: float = Field(
+        default=300.0, gt=0, description="window in which limits are metered, s"
+    )
+    import_adder_usd_per_mwh: float = Field(
+        default=0.0, ge=0, description="on top of the price, import"
+    )
+    export_discount_usd_per_mwh: float = Field(
+        default=0.0, ge=0, description="off the price, export"
+    )
 
 
 class Area(Part):
@@ -35,12 +41,12 @@ class Area(Part):
     id: FleetId
     name: str = ""
     border: Border
-    connection: Connection | None = Field(None, description="None: islanded")
+    connection: Connection | None = Field(default=None, description="None: islanded")
     loss_fraction: float = Field(
-        0.03, ge=0, lt=0.5, description="losses in the area's wires, share of its demand"
+        default=0.03, ge=0, lt=0.5, description="losses in the area's wires, share of its demand"
     )
-    unserved_cost_usd_per_kwh: float = Field(10.0, gt=0, description="value of lost load")
-    objective: str | None = Field(None, description="objective or blend for this area")
+    unserved_cost_usd_per_kwh: float = Field(default=10.0, gt=0, description="value of lost load")
+    objective: str | None = Field(default=None, description="objective or blend for this area")
 
 
 class TransferKind(StrEnum):
@@ -61,7 +67,7 @@ class Transfer(Part):
     """
 
     kind: TransferKind = TransferKind.TRANSFER_SWITCH
-    export_limit_kw: float = Field(0.0, ge=0, description="most the site may send out, kW")
+    export_limit_kw: float = Field(default=0.0, ge=0, description="most the site may send out, kW")
 
     @property
     def engine_may_export(self) -> bool:
@@ -77,13 +83,19 @@ class Site(Part):
     name: str = ""
     latitude: float = Field(ge=-90, le=90, description="degrees north")
     longitude: float = Field(ge=-180, le=180, description="degrees east")
-    time_zone: str = Field("UTC", description="IANA zone, like America/Chicago")
-    owner: str = Field("", description="who owns the site's devices")
-    backup_load_kw: float = Field(0.0, ge=0, description="design value of the protected load, kW")
-    bridge_energy_kwh: float = Field(
-        0.0, ge=0, description="site-owned battery that carries the load until an engine does, kWh"
+    time_zone: str = Field(default="UTC", description="IANA zone, like America/Chicago")
+    owner: str = Field(default="", description="who owns the site's devices")
+    backup_load_kw: float = Field(
+        default=0.0, ge=0, description="design value of the protected load, kW"
     )
-    autonomy_h: float = Field(0.0, ge=0, description="promised hours of backup from fuel kept, h")
+    bridge_energy_kwh: float = Field(
+        default=0.0,
+        ge=0,
+        description="site-owned battery that carries the load until an engine does, kWh",
+    )
+    autonomy_h: float = Field(
+        default=0.0, ge=0, description="promised hours of backup from fuel kept, h"
+    )
     transfer: Transfer = Transfer()
     tags: tuple[str, ...] = ()
 
@@ -107,7 +119,8 @@ class EndUser(Part):
     load_class: LoadClass
     peak_kw: float = Field(gt=0, description="highest demand expected, kW")
     behind_transfer: bool = Field(
-        False, description="fed through the site's transfer arrangement (its protected load)"
+        default=False,
+        description="fed through the site's transfer arrangement (its protected load)",
     )
     meter: Literal["modbus"] = "modbus"
 
@@ -115,10 +128,10 @@ class EndUser(Part):
 class FuelPrices(Part):
     """Prices of fuel delivered, USD per litre or cubic metre (inputs, not forecasts)."""
 
-    diesel_usd_per_l: float = Field(0.95, ge=0)
-    natural_gas_usd_per_m3: float = Field(0.18, ge=0, description="5 USD/MMBtu HHV")
-    propane_usd_per_l: float = Field(0.60, ge=0)
-    hydrogen_usd_per_m3: float = Field(0.45, ge=0, description="5 USD/kg")
+    diesel_usd_per_l: float = Field(default=0.95, ge=0)
+    natural_gas_usd_per_m3: float = Field(default=0.18, ge=0, description="5 USD/MMBtu HHV")
+    propane_usd_per_l: float = Field(default=0.60, ge=0)
+    hydrogen_usd_per_m3: float = Field(default=0.45, ge=0, description="5 USD/kg")
 
     def of(self, fuel: Fuel) -> float:
         """Price of a fuel, USD per litre or cubic metre."""
@@ -138,7 +151,7 @@ class Fleet(Part):
     name: str = ""
     currency: str = "USD"
     objective: str = Field(
-        "operating-expense",
+        default="operating-expense",
         description="operating-expense, production-cost, efficiency, reliability, or a blend "
         "like operating-expense:0.7,efficiency:0.3",
     )
