@@ -25,10 +25,12 @@ class Fault:
 
     Args:
         file: the file's path as the user gave it.
-        path: where inside the file, like ``devices[3].rated_kw`` or ``row 17, column rated_kw``.
+        path: where inside the file, like ``devices[3].rated_kw`` or ``row 17, column rated_kw``;
+            empty when the file as a whole is meant.
         value: the offending value, as text.
         limit: the limit or rule that it breaks.
         expected: what to write instead.
+        line: line of the file, counted from 1; 0 when it is not known.
     """
 
     file: str
@@ -36,9 +38,12 @@ class Fault:
     value: str
     limit: str
     expected: str
+    line: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.path}: got {self.value}; {self.limit}; expected {self.expected}"
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        inside = f"{self.path}: " if self.path else ""
+        return f"{place}: {inside}got {self.value}; {self.limit}; expected {self.expected}"
 
 
 class FleetError(GridmusterError):
