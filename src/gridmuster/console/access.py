@@ -1,0 +1,70 @@
+"""Routes that authenticate before they read anything else of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from gridmuster.console.auth import Auth, Caller, Role
+from gridmuster.console.problems import Problem
+
+#: Key in a route's OpenAPI entry that names the least role it needs; "none" needs no token.
+ROLE_KEY = "x-role"
+OPEN = "none"
+
+_log = structlog.get_logger(__name__)
+
+
+def needs(role: Role | None) -> dict[str, Any]:
+    """The ``openapi_extra`` of a route that needs a role; None: no token.
+
+    Args:
+        role: the least role that may call it.
+    """
+    if role is None:
+        return {ROLE_KEY: OPEN, "security": []}
+    return {ROLE_KEY: role.word, "security": [{"token": []}]}
+
+
+class SecuredRoute(APIRoute):
+    """A route that says which role it needs; one that does not cannot be made."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, behind the check of the caller's token."""
+        inner = super().get_route_handler()
+        word = (self.openapi_extra or {}).get(ROLE_KEY)
+        if word is None:
+            raise TypeError(f"the route {self.path} does not say which role it needs")
+        if word == OPEN:
+            return inner
+        role = Role[word.upper()]
+
+        async def handler(request: Request) -> Response:
+            auth: Auth = request.app.state.auth
+            address = request.client.host if request.client else ""
+            try:
+                caller = auth.require(request.headers.get("authorization"), role, address)
+            except Problem as problem:
+                _log.warning(
+                    "request denied",
+                    why=problem.slug,
+                    method=request.method,
+                    path=request.url.path,
+                    address=address,
+                )
+                raise
+            request.state.caller = caller
+            return await inner(request)
+
+        return handler
+
+
+def caller_of(request: Request) -> Caller:
+    """Who sent a request that a `SecuredRoute` let in."""
+    caller: Caller = request.state.caller
+    return caller

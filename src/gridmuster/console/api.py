@@ -1,0 +1,121 @@
+"""The center's HTTP API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+import gridmuster
+from gridmuster.console import operating, reading
+from gridmuster.console.access import SecuredRoute, needs
+from gridmuster.console.auth import Auth, Role
+from gridmuster.console.feed import MIN_INTERVAL_S, Feed
+from gridmuster.console.guard import LOOPBACK_NAMES, Guard
+from gridmuster.console.idempotency import Answers
+from gridmuster.console.plant import Plant
+from gridmuster.console.problems import Problem, problem_response
+from gridmuster.console.schema import install
+
+#: Most faults that one answer lists.
+MAX_FAULTS = 20
+
+
+def create_app(
+    plant: Plant,
+    auth: Auth,
+    hosts: Iterable[str] = (),
+    min_interval_s: float = MIN_INTERVAL_S,
+) -> FastAPI:
+    """The API over a running center.
+
+    Args:
+        plant: the center.
+        auth: who may enter.
+        hosts: names, without port, that requests may be addressed to, besides loopback's.
+        min_interval_s: shortest time between two editions of the stream, s of real time.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pump = asyncio.create_task(app.state.feed.run(), name="console-feed")
+        yield
+        pump.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await pump
+
+    app = FastAPI(
+        title="Gridmuster",
+        version=gridmuster.__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.plant = plant
+    app.state.auth = auth
+    app.state.feed = Feed(plant, min_interval_s)
+    app.state.answers = Answers()
+    app.router.route_class = SecuredRoute
+    app.include_router(reading.router)
+    app.include_router(operating.router)
+    _add_openapi(app)
+    app.add_middleware(Guard, hosts=LOOPBACK_NAMES | {host.lower() for host in hosts})
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(RequestValidationError, _validation_problem)
+    return app
+
+
+def _add_openapi(app: FastAPI) -> None:
+    install(app)
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False, openapi_extra=needs(Role.VIEWER))
+    async def openapi() -> Response:
+        """This API in OpenAPI 3.1."""
+        return Response(msgspec.json.encode(app.openapi()), media_type="application/json")
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    """Answer an error that a route or the router raised."""
+    if isinstance(error, Problem):
+        return problem_response(error, request.url.path)
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = dict(error.headers or {})
+    if error.status_code == 404:
+        problem = Problem(404, "not-found", f"There is no {request.url.path} here.", headers)
+    elif error.status_code == 405:
+        allowed = headers.get("Allow", headers.get("allow", ""))
+        detail = f"{request.method} is not for this address; it takes {allowed}."
+        problem = Problem(405, "method-not-allowed", detail, headers)
+    else:
+        problem = Problem(error.status_code, "invalid", str(error.detail), headers)
+    return problem_response(problem, request.url.path)
+
+
+async def _validation_problem(request: Request, error: Exception) -> Response:
+    """Answer a request whose parameters or body do not fit."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    faults = [_fault(entry) for entry in error.errors()[:MAX_FAULTS]]
+    detail = "; ".join(f"{fault['path']}: {fault['message']}" for fault in faults) + "."
+    return problem_response(Problem(422, "invalid", detail, errors=faults), request.url.path)
+
+
+def _fault(entry: Any) -> dict[str, Any]:
+    fault = {
+        "path": ".".join(str(part) for part in entry["loc"]),
+        "message": str(entry["msg"]).removeprefix("Value error, "),
+    }
+    given = entry.get("input")
+    if isinstance(given, str | int | float | bool) and entry["type"] != "missing":
+        fault["value"] = str(given)[:200]
+    return fault

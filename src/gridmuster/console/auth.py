@@ -1,0 +1,270 @@
+"""Tokens, roles and the limit on attempts without a valid token.
+
+A folder holds ``tokens.json`` (name, role and SHA-256 of each token, nothing else) and, for people
+on this machine, one file a role with the token itself: ``viewer.token``, ``operator.token``,
+``admin.token``. All are readable by their owner only. The center reads ``tokens.json`` alone; the
+other files may be moved to where they are used, or deleted.
+
+A token is 32 random bytes, so it cannot be guessed; its plain SHA-256 is as strong as a slow hash
+would be (RFC 9106 is for passwords). That is also why a valid token always passes, however many
+wrong ones came from the same address: nobody may lock an operator out of the emergency stop. The
+limit on attempts spares the log and shows an attacker in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from gridmuster.clock import monotonic_s
+from gridmuster.console.problems import Problem
+from gridmuster.errors import Fault, FleetError
+
+TOKENS_FILE: Final = "tokens.json"
+TOKEN_BYTES: Final = 32
+#: Attempts without a valid token that one address may make in `WINDOW_S` before it gets 429.
+MAX_ATTEMPTS: Final = 10
+WINDOW_S: Final = 60.0
+#: Addresses remembered; the one heard of longest ago is forgotten first.
+MAX_ADDRESSES: Final = 1024
+OWNER_ONLY: Final = 0o600
+
+
+class Role(IntEnum):
+    """What a token's holder may do; each role may do all that those below it may.
+
+    ``viewer`` reads. ``operator`` overrides, releases and stops. ``admin`` also lifts an
+    emergency stop.
+    """
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+    @property
+    def word(self) -> str:
+        """The role's name as written in files and messages."""
+        return self.name.lower()
+
+
+class TokenRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the center keeps of a token."""
+
+    name: str
+    role: str
+    sha256: str
+
+
+class Caller(Struct, frozen=True):
+    """Who sent a request: the token's name and role."""
+
+    name: str
+    role: Role
+
+
+class Auth:
+    """Knows the tokens, by their hashes, and counts attempts without a valid one.
+
+    Args:
+        records: the tokens that may enter.
+        now_s: reading of a monotonic clock, s.
+    """
+
+    def __init__(
+        self, records: list[TokenRecord], now_s: Callable[[], float] = monotonic_s
+    ) -> None:
+        self._known = [
+            (bytes.fromhex(record.sha256), Caller(record.name, Role[record.role.upper()]))
+            for record in records
+        ]
+        self._now_s = now_s
+        self._attempts: OrderedDict[str, deque[float]] = OrderedDict()
+
+    @classmethod
+    def open(cls, folder: Path) -> Auth:
+        """The tokens of a folder, made with one random token a role when there are none.
+
+        Args:
+            folder: where ``tokens.json`` is or will be.
+
+        Raises:
+            FleetError: when the file is malformed or readable by others.
+        """
+        path = folder / TOKENS_FILE
+        if not path.exists():
+            create_tokens(folder)
+        return cls(read_tokens(path))
+
+    def require(self, authorization: str | None, role: Role, address: str) -> Caller:
+        """Who sends this request.
+
+        Args:
+            authorization: the header of that name.
+            role: the least role that may pass.
+            address: where the request came from.
+
+        Raises:
+            Problem: 401 without a valid token, 429 after too many of those, 403 below the role.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else ""
+        caller = self._find(given) if given else None
+        if caller is None:
+            self._count(address)
+            if given:
+                raise Problem(
+                    401,
+                    "wrong-token",
+                    "The center does not know this token. Its tokens are in the folder that it "
+                    "named when it started.",
+                    {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+                )
+            raise Problem(
+                401,
+                "no-token",
+                "Send the header 'Authorization: Bearer TOKEN'.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        if caller.role < role:
+            raise Problem(
+                403,
+                "role-too-low",
+                f"{caller.name} is {caller.role.word}; this needs {role.word}.",
+                {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+                needed=role.word,
+                role=caller.role.word,
+            )
+        return caller
+
+    def _find(self, token: str) -> Caller | None:
+        """The token's holder; compares with every record, so that time tells nothing."""
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        found = None
+        for known, caller in self._known:
+            if hmac.compare_digest(known, digest):
+                found = caller
+        return found
+
+    def _count(self, address: str) -> None:
+        """Note an attempt without a valid token.
+
+        Raises:
+            Problem: 429 when the address made too many.
+        """
+        now_s = self._now_s()
+        attempts = self._attempts.setdefault(address, deque(maxlen=MAX_ATTEMPTS))
+        self._attempts.move_to_end(address)
+        while len(self._attempts) > MAX_ADDRESSES:
+            self._attempts.popitem(last=False)
+        while attempts and now_s - attempts[0] >= WINDOW_S:
+            attempts.popleft()
+        if len(attempts) == MAX_ATTEMPTS:
+            wait_s = max(1, round(WINDOW_S - (now_s - attempts[0])))
+            raise Problem(
+                429,
+                "too-many-attempts",
+                f"{MAX_ATTEMPTS} attempts without a valid token within {WINDOW_S:g} s; the next "
+                f"is answered in {wait_s} s. A valid token is not held up.",
+                {"Retry-After": str(wait_s)},
+            )
+        attempts.append(now_s)
+
+
+def default_folder() -> Path:
+    """The folder of tokens when none is named: ``gridmuster`` in the user's configuration."""
+    base = os.environ.get("APPDATA") if os.name == "nt" else os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "gridmuster"
+
+
+def token_path(folder: Path, role: Role) -> Path:
+    """The file that holds a role's token in plain text."""
+    return folder / f"{role.word}.token"
+
+
+def create_tokens(folder: Path) -> None:
+    """Make one random token a role, and write hashes and tokens to files of their own."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    records = []
+    for role in Role:
+        token = f"gm-{role.word}-{secrets.token_urlsafe(TOKEN_BYTES)}"
+        _write_private(token_path(folder, role), token.encode() + b"\n")
+        records.append(
+            TokenRecord(role.word, role.word, hashlib.sha256(token.encode()).hexdigest())
+        )
+    document = msgspec.json.format(msgspec.json.encode({"tokens": records}))
+    _write_private(folder / TOKENS_FILE, document + b"\n")
+
+
+def read_tokens(path: Path) -> list[TokenRecord]:
+    """The records of a ``tokens.json``.
+
+    Raises:
+        FleetError: one fault for each thing wrong in the file.
+    """
+    faults = []
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if os.name != "nt" and mode & 0o077:
+        faults.append(
+            Fault(str(path), "mode", f"{mode:04o}", "readable by its owner only", "chmod 600")
+        )
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, list[TokenRecord]])
+    except msgspec.DecodeError as error:
+        expected = '{"tokens": [{"name": ..., "role": ..., "sha256": ...}]}'
+        faults.append(Fault(str(path), "$", "unreadable", str(error), expected))
+        raise FleetError(faults) from error
+    records = found.get("tokens", [])
+    roles = [role.word for role in Role]
+    for number, record in enumerate(records):
+        where = f"tokens[{number}]"
+        if record.role not in roles:
+            faults.append(
+                Fault(str(path), f"{where}.role", record.role, "a known role", ", ".join(roles))
+            )
+        if len(record.sha256) != 64 or set(record.sha256) - set("0123456789abcdef"):
+            faults.append(
+                Fault(str(path), f"{where}.sha256", record.sha256, "a SHA-256", "64 hex digits")
+            )
+    if not records:
+        faults.append(Fault(str(path), "tokens", "none", "at least one", "a record for each token"))
+    if faults:
+        raise FleetError(faults)
+    return records
+
+
+def read_token(path: Path) -> str:
+    """The token in a file of one line.
+
+    Raises:
+        FleetError: when the file is missing, unreadable or holds no token.
+    """
+    try:
+        token = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        fault = Fault(str(path), "token file", "unreadable", str(error), "a file with one token")
+        raise FleetError([fault]) from error
+    if not token or len(token.split()) != 1 or not token.isascii():
+        raise FleetError(
+            [Fault(str(path), "token file", f"{len(token)} characters", "one token", "one line")]
+        )
+    return token
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, from its first moment; replaces what was there."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    draft.replace(path)

@@ -1,0 +1,186 @@
+"""The API's acting half: what a command would do, and giving it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Final
+
+import msgspec
+import structlog
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response
+
+from gridmuster.center.view import Rejected, Submitted
+from gridmuster.console.access import SecuredRoute, caller_of, needs
+from gridmuster.console.auth import Role
+from gridmuster.console.bodies import Command, OverrideCommand, PreviewCommand
+from gridmuster.console.consequence import Consequence, consequence
+from gridmuster.console.idempotency import Answers, Kept, checked_key, request_id
+from gridmuster.console.problems import MEDIA_TYPE, Problem, problem_response
+from gridmuster.console.reading import document, plant_of
+from gridmuster.console.schema import answer
+from gridmuster.signals import Action, OperatorRequest
+
+#: Longest a client waits for the center to apply its command, s of real time.
+SUBMIT_TIMEOUT_S: Final = 30.0
+
+#: The least role each action needs; also the whole list of actions.
+ROLES: Final[dict[Action, Role]] = {
+    Action.OVERRIDE: Role.OPERATOR,
+    Action.RELEASE: Role.OPERATOR,
+    Action.EMERGENCY_STOP: Role.OPERATOR,
+    Action.RESET: Role.ADMIN,
+}
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="Required. A new random text for each command; the same one to repeat it.",
+    ),
+]
+GIVEN: Final[dict[int | str, dict[str, Any]]] = answer(Submitted, 400, 404, 409, 413, 422, 503, 504)
+
+router = APIRouter(prefix="/api/v1", route_class=SecuredRoute)
+_log = structlog.get_logger(__name__)
+
+
+@router.post(
+    "/preview",
+    tags=["operate"],
+    summary="What a command would do, in numbers; nothing happens",
+    openapi_extra=needs(Role.VIEWER),
+    responses=answer(Consequence, 404, 413, 422),
+)
+async def preview(request: Request, body: PreviewCommand) -> Response:
+    """The devices it reaches, their power before and after, each area's import, warnings."""
+    view = plant_of(request).view()
+    _until_ms(body, view.at_ms)
+    return document(consequence(view, body.action, body.scope, body.target, body.power_kw))
+
+
+@router.post(
+    "/override",
+    tags=["operate"],
+    summary="Hold devices at a power, or off",
+    openapi_extra=needs(ROLES[Action.OVERRIDE]),
+    responses=GIVEN,
+)
+async def override(request: Request, body: OverrideCommand, key: Key = None) -> Response:
+    """Each device in scope is held until the end given, or until a release."""
+    return await _give(request, Action.OVERRIDE, body, key)
+
+
+@router.post(
+    "/release",
+    tags=["operate"],
+    summary="End an override",
+    openapi_extra=needs(ROLES[Action.RELEASE]),
+    responses=GIVEN,
+)
+async def release(request: Request, body: Command, key: Key = None) -> Response:
+    """The devices in scope go back to the plan. An emergency stop stays."""
+    return await _give(request, Action.RELEASE, body, key)
+
+
+@router.post(
+    "/emergency-stop",
+    tags=["operate"],
+    summary="Stop devices at once and keep them stopped",
+    openapi_extra=needs(ROLES[Action.EMERGENCY_STOP]),
+    responses=GIVEN,
+)
+async def emergency_stop(request: Request, body: Command, key: Key = None) -> Response:
+    """Latches: only an admin's reset lifts it."""
+    return await _give(request, Action.EMERGENCY_STOP, body, key)
+
+
+@router.post(
+    "/reset",
+    tags=["operate"],
+    summary="Lift an emergency stop",
+    openapi_extra=needs(ROLES[Action.RESET]),
+    responses=GIVEN,
+)
+async def reset(request: Request, body: Command, key: Key = None) -> Response:
+    """The devices in scope may run again; none is started by this."""
+    return await _give(request, Action.RESET, body, key)
+
+
+def _until_ms(body: Command, now_ms: int) -> int | None:
+    if not isinstance(body, OverrideCommand):
+        return None
+    try:
+        return body.until_ms(now_ms)
+    except ValueError as error:
+        raise Problem(
+            422,
+            "invalid",
+            f"{error}.",
+            errors=[{"path": "body.until", "message": str(error)}],
+        ) from error
+
+
+async def _give(request: Request, action: Action, body: Command, key: str | None) -> Response:
+    """Give a command once, and answer with what came of it."""
+    checked = checked_key(key)
+    caller = caller_of(request)
+    answers: Answers = request.app.state.answers
+    said = request.url.path.encode() + b"\n" + body.model_dump_json().encode()
+    try:
+        async with asyncio.timeout(SUBMIT_TIMEOUT_S):
+            return await answers.once(
+                caller.name,
+                checked,
+                said,
+                lambda: _submit(request, action, body, checked),
+            )
+    except TimeoutError as error:
+        raise Problem(
+            504,
+            "not-yet-applied",
+            f"The center did not answer within {SUBMIT_TIMEOUT_S:g} s; it may still act. Repeat "
+            "the command with the same Idempotency-Key to learn what came of it.",
+        ) from error
+
+
+async def _submit(request: Request, action: Action, body: Command, key: str) -> Kept:
+    plant, caller, path = plant_of(request), caller_of(request), request.url.path
+    view = plant.view()
+    power_kw = body.power_kw if isinstance(body, OverrideCommand) else None
+    try:
+        until_ms = _until_ms(body, view.at_ms)
+        consequence(view, action, body.scope, body.target, power_kw)
+    except Problem as problem:
+        return _kept_problem(problem, path)
+    result = await plant.submit(
+        OperatorRequest(
+            request_id(caller.name, key),
+            caller.name,
+            caller.role.word,
+            action,
+            body.scope,
+            body.target,
+            view.at_ms,
+            power_kw,
+            until_ms,
+            body.reason,
+        )
+    )
+    _log.info(
+        "operator command",
+        actor=caller.name,
+        action=action.value,
+        scope=body.scope.value,
+        target=body.target,
+        applied=isinstance(result, Submitted),
+    )
+    if isinstance(result, Rejected):
+        no = Problem(409, "rejected", result.reason, id=result.id, at_ms=result.at_ms)
+        return _kept_problem(no, path)
+    return Kept(200, msgspec.json.encode(result), "application/json")
+
+
+def _kept_problem(problem: Problem, path: str) -> Kept:
+    response = problem_response(problem, path)
+    return Kept(response.status_code, bytes(response.body), MEDIA_TYPE)

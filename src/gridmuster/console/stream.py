@@ -1,0 +1,99 @@
+"""Server-sent events of the feed to one client, at the client's own pace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gridmuster.console.feed import Feed, Reader
+
+#: A comment is sent when there was nothing else for so long, s; proxies and clients then know
+#: that the line is alive.
+HEARTBEAT_S: Final = 10.0
+#: A client that takes nothing for so long is dropped, s.
+SEND_TIMEOUT_S: Final = 30.0
+#: Streams open at once; one more is answered with 503.
+MAX_STREAMS: Final = 256
+RETRY_MS: Final = 2000
+
+
+class EventStream(Response):
+    """The answer that never ends: editions until the client leaves or the center stops.
+
+    At most one message is in flight. While the client is slow the feed goes on, and what it gets
+    next is the difference to the edition it has.
+
+    Args:
+        feed: what to send.
+        topics: which topics of it.
+        after: the edition the client has, or None.
+        heartbeat_s: longest silence, s.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        feed: Feed,
+        topics: Sequence[str],
+        after: int | None,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._feed = feed
+        self._topics = topics
+        self._after = after
+        self._heartbeat_s = heartbeat_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one client."""
+        start = {
+            "type": "http.response.start",
+            "status": self.status_code,
+            "headers": self.raw_headers,
+        }
+        await send(start)
+        with self._feed.reader() as reader:
+            watcher = asyncio.ensure_future(_close_on_disconnect(receive, reader))
+            try:
+                await self._send_editions(reader, send)
+            except TimeoutError:
+                return
+            finally:
+                watcher.cancel()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_editions(self, reader: Reader, send: Send) -> None:
+        body = b"retry: %d\n\n" % RETRY_MS
+        while not reader.closed:
+            reader.wake.clear()
+            if self._after != self._feed.edition:
+                body += self._feed.events(self._topics, self._after)
+                self._after = self._feed.edition
+            if body:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                body = b""
+            if not reader.wake.is_set():
+                body = await self._quiet(reader)
+
+    async def _quiet(self, reader: Reader) -> bytes:
+        """Wait for news; a heartbeat when there is none in time."""
+        try:
+            async with asyncio.timeout(self._heartbeat_s):
+                await reader.wake.wait()
+        except TimeoutError:
+            return b": alive\n\n"
+        return b""
+
+
+async def _close_on_disconnect(receive: Receive, reader: Reader) -> None:
+    """End a reader when its client leaves."""
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    reader.close()
