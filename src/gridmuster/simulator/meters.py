@@ -1,0 +1,73 @@
+"""End-users' meters: the mean of the last second, within the meter's accuracy class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from gridmuster.fleet.model import EndUser
+from gridmuster.simulator.environment import Environment
+from gridmuster.simulator.kernel import Kernel
+from gridmuster.simulator.noise import entity_seed, stream
+
+if TYPE_CHECKING:
+    from gridmuster.simulator.site import SiteModel
+
+PERIOD_MS: Final = 1_000
+#: Class 0.5 S (IEC 62053-22): a fixed gain error, and noise of the single reading, both shares.
+GAIN_SPREAD: Final = 0.002
+NOISE_SPREAD: Final = 0.002
+
+
+class MeterModel:
+    """One end-user's meter.
+
+    Args:
+        user: the end-user.
+        index: its number in the environment.
+        site: whose gateway reads it.
+        environment: what it wants.
+        kernel: the world's timekeeping.
+    """
+
+    def __init__(
+        self, user: EndUser, index: int, site: SiteModel, environment: Environment, kernel: Kernel
+    ) -> None:
+        self.id = user.id
+        self.reachable = True
+        self.index = index
+        self.site = site
+        self.protected = user.behind_transfer
+        self.first_kwh = environment.demand_kwh(index, kernel.now_ms)
+        self.unserved_kwh = 0.0
+        self._environment = environment
+        self._kernel = kernel
+        self._gain = 1.0 + GAIN_SPREAD * stream(kernel.seed, "meter", user.id).uniform(-1.0, 1.0)
+        self._noise_seed = entity_seed(kernel.seed, "meter-noise", user.id)
+
+    def served_share(self) -> float:
+        """Share of its demand that was served in the last step."""
+        if self.protected:
+            return self.site.served_share
+        return self.site.area.served_share
+
+    def demand_kwh(self) -> float:
+        """What it has wanted since the world began, kWh."""
+        at_ms = self._kernel.now_ms
+        return self._environment.demand_kwh(self.index, at_ms) - self.first_kwh
+
+    def points(self) -> Mapping[str, float]:
+        """Mean power over its last period and its counter."""
+        period = self._kernel.now_ms // PERIOD_MS
+        middle_ms = period * PERIOD_MS - PERIOD_MS // 2
+        word = (self._noise_seed + period * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        word = ((word ^ (word >> 31)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        noise = 1.0 + NOISE_SPREAD * ((word >> 11) * 2.0**-52 - 1.0)
+        wanted_kw = self._environment.demand_kw(self.index, middle_ms)
+        return {
+            "power_kw": wanted_kw * self.served_share() * self._gain * noise,
+            "energy_kwh": max(0.0, self.demand_kwh() - self.unserved_kwh) * self._gain,
+        }
+
+    def order(self, name: str, value: float) -> None:
+        """A meter takes no orders."""
