@@ -90,6 +90,7 @@ class DeviceBase(Part):
     """What every device has."""
 
     id: FleetId
+    type: DeviceType
     site: FleetId
     rated_kw: float = Field(gt=0, le=MAX_DEVICE_KW, description="most it can send out, kW")
     controller: Controller | None = Field(default=None, description="how the gateway reaches it")

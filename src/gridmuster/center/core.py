@@ -1,0 +1,211 @@
+"""The center's cycle: step(now, inbox) -> outbox, pure and replayable.
+
+Freeze what was heard, judge who decides, ask for a plan when one is due, commit and dispatch each
+area inside it, hold every setpoint against the interlocks, and write down why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from gridmuster.center.alarms import AlarmBoard
+from gridmuster.center.calls import CallBook
+from gridmuster.center.commands import CommandDesk
+from gridmuster.center.config import CenterConfig
+from gridmuster.center.contexts import ContextMaker
+from gridmuster.center.decider import AreaDecision, Decider
+from gridmuster.center.inbox import Router
+from gridmuster.center.intake import Intake
+from gridmuster.center.memory import CoreState, Outbox
+from gridmuster.center.operator import OperatorDesk
+from gridmuster.center.planner import Planner
+from gridmuster.center.presenter import present
+from gridmuster.center.recorder import Recorder
+from gridmuster.center.session import Session
+from gridmuster.center.sources import SourceBook
+from gridmuster.center.view import Mode, PlantView
+from gridmuster.center.watchman import Watchman
+from gridmuster.fleet.model import Fleet
+from gridmuster.safety import Context
+from gridmuster.signals import Frame, Lease, Order, Setpoint, Topics, encode
+from gridmuster.state.keeper import StateKeeper
+from gridmuster.state.snapshot import Snapshot
+
+
+class Core:
+    """The deciding core of a center.
+
+    Args:
+        fleet: what it commands.
+        config: its settings.
+        state: what an earlier core remembered, from `state_bytes`; None to begin.
+    """
+
+    def __init__(
+        self, fleet: Fleet, config: CenterConfig | None = None, state: bytes | None = None
+    ) -> None:
+        self.fleet = fleet
+        self.config = config if config is not None else CenterConfig()
+        self.state = CoreState() if state is None else msgspec.msgpack.decode(state, type=CoreState)
+        memory = self.state
+        self._topics = Topics(fleet.id)
+        self.router = Router(fleet)
+        self._keeper = StateKeeper(fleet, self.config.stale_s, memory.plant)
+        self._session = Session(self.config, memory.session)
+        self._desk = CommandDesk(fleet, self.config, memory.commands)
+        self._operator = OperatorDesk(fleet, self.config, memory.operator)
+        self._calls = CallBook(memory.calls, memory.commitment, self.config.start_grace_s)
+        self._board = AlarmBoard(memory.alarms)
+        self._contexts = ContextMaker(fleet, self.config)
+        self._sources = SourceBook(fleet)
+        self._decider = Decider(fleet, self.config, self._sources)
+        self._planner = Planner(fleet, self.config, memory.planning, self._sources)
+        self._recorder = Recorder(fleet, memory, self._sources)
+        self._watchman = Watchman(fleet, self.config, memory, self._board)
+        self._intake = Intake(
+            fleet,
+            memory,
+            self._keeper,
+            self._session,
+            self._desk,
+            self._operator,
+            self._calls,
+            self._planner,
+            self._recorder,
+        )
+        self._snapshot: Snapshot | None = None
+        self._decisions: dict[str, AreaDecision] = {}
+
+    def state_bytes(self) -> bytes:
+        """All that the core remembers, for a checkpoint."""
+        return msgspec.msgpack.encode(self.state)
+
+    def step(self, now_ms: int, inbox: Sequence[Frame]) -> Outbox:
+        """One cycle.
+
+        Args:
+            now_ms: plant time, ms; never earlier than in the last step.
+            inbox: what arrived since the last step, in order of arrival.
+
+        Returns:
+            Frames to send and to keep, and a planning request when one is due. Equal inputs from
+            an equal state give equal outputs.
+        """
+        memory = self.state
+        memory.session.cycle += 1
+        self._board.begin()
+        self._recorder.begin(now_ms)
+        for frame in inbox:
+            self._intake.take(self.router.read(frame), frame)
+        snapshot = self._keeper.freeze(now_ms, self._planner.estimate_kw(now_ms))
+        self._snapshot = snapshot
+        frames: list[Frame] = []
+        if self._session.advance(snapshot):
+            frames.append(self._lease(now_ms))
+        self._upkeep(now_ms, snapshot)
+        contexts = self._context_reader(snapshot)
+        plan = self._planner.now(now_ms)
+        self._decisions = {
+            area.id: self._decider.decide(
+                area,
+                snapshot,
+                plan,
+                self._planner.need_ahead_kw(area.id, now_ms, snapshot.areas[area.id].need_kw),
+                memory.operator,
+                memory.commitment,
+                contexts,
+                self._last_setpoint,
+            )
+            for area in self.fleet.areas
+        }
+        if memory.session.mode is Mode.COMMANDING:
+            frames.extend(self._commands(now_ms, snapshot))
+        request = self._planner.request(now_ms, snapshot, contexts, self._calls, memory)
+        if request is not None:
+            frames.append(Frame(self._topics.plan_request, request.digest(), now_ms))
+        self._watchman.look(snapshot, self._decisions, self._planner)
+        raised, cleared = self._board.settle(now_ms)
+        record = self._recorder.record(now_ms, self._decisions, raised, cleared)
+        frames.append(Frame(self._topics.decision, encode(record), now_ms))
+        return Outbox(frames, request)
+
+    def view(self) -> PlantView:
+        """What people may see, as of the last step."""
+        return present(
+            self.fleet,
+            self.state,
+            self._snapshot,
+            self._decisions,
+            self._planner,
+            self._contexts,
+            self._board,
+        )
+
+    def _lease(self, now_ms: int) -> Frame:
+        session = self.state.session
+        lease = Lease(session.center_id, session.fence, now_ms)
+        return Frame(self._topics.lease, encode(lease), now_ms)
+
+    def _upkeep(self, now_ms: int, snapshot: Snapshot) -> None:
+        memory = self.state
+        self._operator.expire(now_ms)
+        self._calls.forgive(now_ms)
+        for device_id in list(memory.calls.calls):
+            device = self.fleet.device_by_id[device_id]
+            if self._calls.overdue(device, now_ms):  # type: ignore[arg-type]
+                self._recorder.failed(now_ms, device_id)
+        self._planner.observe(now_ms, snapshot)
+
+    def _context_reader(self, snapshot: Snapshot) -> Callable[[str], Context]:
+        cache: dict[str, Context] = {}
+        memory = self.state
+
+        def context_of(device_id: str) -> Context:
+            context = cache.get(device_id)
+            if context is None:
+                context = cache[device_id] = self._contexts.context(
+                    snapshot,
+                    device_id,
+                    memory.ledger,
+                    self._calls,
+                    device_id in memory.operator.stopped,
+                    device_id in memory.commitment.failures,
+                )
+            return context
+
+        return context_of
+
+    def _last_setpoint(self, device_id: str) -> Setpoint | None:
+        site = self.fleet.device_by_id[device_id].site
+        for setpoint in self._desk.last_setpoints(site):
+            if setpoint.device == device_id:
+                return setpoint
+        return None
+
+    def _commands(self, now_ms: int, snapshot: Snapshot) -> list[Frame]:
+        memory = self.state
+        by_site: dict[str, list[Setpoint]] = {}
+        for decision in self._decisions.values():
+            for device_id, setpoint in decision.wished.items():
+                site = self.fleet.device_by_id[device_id].site
+                by_site.setdefault(site, []).append(setpoint)
+        for device_id in memory.operator.stopped:
+            site = self.fleet.device_by_id[device_id].site
+            kept = [s for s in by_site.get(site, ()) if s.device != device_id]
+            by_site[site] = [*kept, Setpoint(device_id, Order.EMERGENCY_STOP)]
+        for device_id in list(memory.operator.resetting):
+            site = self.fleet.device_by_id[device_id].site
+            by_site.setdefault(site, []).insert(0, Setpoint(device_id, Order.RESET))
+        memory.operator.resetting.clear()
+        commands = self._desk.issue(now_ms, memory.session.center_id, memory.session.fence, by_site)
+        for command in commands:
+            for setpoint in command.setpoints:
+                self._recorder.commanded(
+                    now_ms, setpoint, self._calls, snapshot, self._decisions, self._planner
+                )
+        return [
+            Frame(self._topics.command(command.site), encode(command), now_ms)
+            for command in commands
+        ]

@@ -1,0 +1,163 @@
+"""Takes each message of the inbox to whoever keeps it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gridmuster.center.calls import CallBook
+from gridmuster.center.commands import CommandDesk
+from gridmuster.center.inbox import Malformed
+from gridmuster.center.memory import CoreState
+from gridmuster.center.operator import OperatorDesk
+from gridmuster.center.planner import Planner
+from gridmuster.center.recorder import Recorder
+from gridmuster.center.session import Session
+from gridmuster.fleet.devices import Generator
+from gridmuster.fleet.model import Fleet
+from gridmuster.planning.problem import PlanSolution
+from gridmuster.signals import (
+    Ack,
+    Action,
+    DemandReport,
+    Frame,
+    GridSignal,
+    Lease,
+    OperatorRequest,
+    Order,
+    Outcome,
+    Price,
+    Purpose,
+    SessionStarted,
+    ShellReport,
+    SiteReport,
+)
+from gridmuster.state.keeper import StateKeeper
+
+
+class Intake:
+    """Applies messages to the core's parts.
+
+    Args:
+        fleet: the fleet.
+        state: the core's memory.
+        keeper: takes reports, meters, grid and price.
+        session: takes what tells of other centers.
+        desk: takes acknowledgements.
+        operator: takes operators' requests.
+        calls: takes generators' readings.
+        planner: takes plans.
+        recorder: takes what deserves a word.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        state: CoreState,
+        keeper: StateKeeper,
+        session: Session,
+        desk: CommandDesk,
+        operator: OperatorDesk,
+        calls: CallBook,
+        planner: Planner,
+        recorder: Recorder,
+    ) -> None:
+        self._state = state
+        self._keeper = keeper
+        self._session = session
+        self._desk = desk
+        self._operator = operator
+        self._calls = calls
+        self._planner = planner
+        self._recorder = recorder
+        self._generators = {d.id: d for d in fleet.devices if isinstance(d, Generator)}
+        self._devices = fleet.device_by_id
+
+    def take(self, message: Any | Malformed, frame: Frame) -> None:
+        """Apply one message.
+
+        Args:
+            message: the decoded message, or why there is none.
+            frame: the frame it came in; its arrival time counts.
+        """
+        at_ms = frame.at_ms
+        match message:
+            case SiteReport():
+                self._report(message, at_ms)
+            case DemandReport():
+                self._keeper.take_demand(message, at_ms)
+            case Ack():
+                self._ack(message, at_ms)
+            case GridSignal():
+                self._keeper.take_grid(message, at_ms)
+            case Price():
+                self._keeper.take_price(message)
+            case PlanSolution():
+                self._planner.adopt(message, at_ms, self._state.commitment)
+            case OperatorRequest():
+                self._request(message, at_ms)
+            case Lease():
+                self._session.hear_lease(message)
+            case SessionStarted():
+                self._session.begin(message.center_id, at_ms)
+            case ShellReport():
+                self._shell(message)
+            case Malformed():
+                self._malformed(message, at_ms)
+
+    def _report(self, report: SiteReport, at_ms: int) -> None:
+        self._session.hear_report(report)
+        if not self._keeper.take_report(report, at_ms):
+            self._state.counters.late += 1
+            return
+        outage = not report.utility_ok
+        for reading in report.devices:
+            device = self._generators.get(reading.device)
+            if device is None:
+                continue
+            purpose = Purpose.OUTAGE if outage else Purpose.DEMAND
+            if not outage and device.id in self._state.operator.overrides:
+                purpose = Purpose.OPERATOR
+            self._state.ledger.note(at_ms, reading, purpose)
+            edge = self._calls.take(device, reading, at_ms)
+            if edge == "failed":
+                self._recorder.failed(at_ms, device.id)
+            elif edge == "started":
+                self._recorder.started(at_ms, device.id, outage)
+
+    def _ack(self, ack: Ack, at_ms: int) -> None:
+        self._session.hear_ack(ack)
+        for refusal in self._desk.take_ack(ack, at_ms):
+            if refusal.device not in self._devices:
+                continue
+            generator = self._generators.get(refusal.device)
+            if generator is None:
+                continue
+            if refusal.outcome is Outcome.REFUSED and self._asked_to_run(ack.site, refusal.device):
+                self._calls.hold_off(refusal.device, f"site refused: {refusal.reason}", at_ms)
+
+    def _asked_to_run(self, site: str, device: str) -> bool:
+        return any(
+            setpoint.device == device and setpoint.order is Order.RUN
+            for setpoint in self._desk.last_setpoints(site)
+        )
+
+    def _request(self, request: OperatorRequest, at_ms: int) -> None:
+        answer = self._operator.take(request, at_ms)
+        if request.action is Action.RESET and not answer.startswith("refused"):
+            for device in self._operator.devices(request.scope, request.target):
+                self._state.commitment.failures.pop(device, None)
+                self._state.calls.calls.pop(device, None)
+        self._recorder.operator(at_ms, request, answer)
+
+    def _shell(self, report: ShellReport) -> None:
+        counters = self._state.counters
+        counters.missed_cycles += report.missed_cycles
+        if report.cycle_ms:
+            counters.cycle_ms_last = report.cycle_ms[-1]
+
+    def _malformed(self, malformed: Malformed, at_ms: int) -> None:
+        counters = self._state.counters
+        counters.malformed += 1
+        counters.malformed_at_ms = at_ms
+        counters.malformed_topic = malformed.topic
+        counters.malformed_reason = malformed.reason

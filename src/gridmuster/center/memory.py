@@ -1,0 +1,66 @@
+"""All that the core remembers between cycles, as plain data, and what a cycle sends out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec import Struct, field
+
+from gridmuster.center.alarms import AlarmMemory
+from gridmuster.center.calls import CallMemory
+from gridmuster.center.commands import DeskMemory
+from gridmuster.center.operator import OperatorMemory
+from gridmuster.center.planmemory import PlanMemory, PlanRequest
+from gridmuster.center.session import SessionMemory
+from gridmuster.center.view import DecisionView
+from gridmuster.dispatch.commitment import CommitmentMemory
+from gridmuster.programs.ledger import Ledger
+from gridmuster.signals import Frame
+from gridmuster.state.keeper import Memory
+
+
+class Counters(Struct):
+    """Running totals that people ask for."""
+
+    malformed: int = 0
+    late: int = 0
+    failed_starts: int = 0
+    substitutions: int = 0
+    starts: int = 0
+    vetoes: int = 0
+    missed_cycles: int = 0
+    cycle_ms_last: float = 0.0
+    malformed_at_ms: int = 0
+    malformed_topic: str = ""
+    malformed_reason: str = ""
+
+
+class CoreState(Struct):
+    """The core's whole memory; encoded, it is a checkpoint."""
+
+    session: SessionMemory = field(default_factory=SessionMemory)
+    plant: Memory = field(default_factory=Memory)
+    ledger: Ledger = field(default_factory=Ledger)
+    commitment: CommitmentMemory = field(default_factory=CommitmentMemory)
+    commands: DeskMemory = field(default_factory=DeskMemory)
+    operator: OperatorMemory = field(default_factory=OperatorMemory)
+    calls: CallMemory = field(default_factory=CallMemory)
+    alarms: AlarmMemory = field(default_factory=AlarmMemory)
+    planning: PlanMemory = field(default_factory=PlanMemory)
+    decisions: list[DecisionView] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    counters: Counters = field(default_factory=Counters)
+    lolp: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """What a cycle sends out.
+
+    Args:
+        frames: to be kept, and those on sites' and the lease's topics also to be sent.
+        plan_request: a plan to be made, or None.
+    """
+
+    frames: list[Frame]
+    plan_request: PlanRequest | None

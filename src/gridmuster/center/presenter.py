@@ -1,0 +1,213 @@
+"""Makes the view that people see from what the core knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gridmuster.center.alarms import AlarmBoard
+from gridmuster.center.contexts import ContextMaker
+from gridmuster.center.decider import AreaDecision
+from gridmuster.center.memory import CoreState
+from gridmuster.center.planner import Planner
+from gridmuster.center.recorder import shortfall_cause
+from gridmuster.center.view import AreaView, DeviceView, PlantView
+from gridmuster.fleet.devices import Device, DeviceType, Generator, Store
+from gridmuster.fleet.model import Area, Fleet
+from gridmuster.planning.problem import PlanSolution
+from gridmuster.safety import permits
+from gridmuster.signals import DeviceReading, DeviceState, Quality, Setpoint
+from gridmuster.state.snapshot import Snapshot
+
+
+def present(
+    fleet: Fleet,
+    state: CoreState,
+    snapshot: Snapshot | None,
+    decisions: Mapping[str, AreaDecision],
+    planner: Planner,
+    contexts: ContextMaker,
+    board: AlarmBoard,
+) -> PlantView:
+    """The view of the plant as of the last cycle."""
+    session = state.session
+    now_ms = 0 if snapshot is None else snapshot.now_ms
+    solution = planner.memory.solution
+    index = planner.index(now_ms)
+    areas: list[AreaView] = []
+    devices: list[DeviceView] = []
+    if snapshot is not None:
+        areas = [
+            _area(fleet, area, state, snapshot, decisions[area.id], planner, index)
+            for area in fleet.areas
+            if area.id in decisions
+        ]
+        asked = {
+            setpoint.device: setpoint
+            for sent in state.commands.sent.values()
+            for setpoint in sent.setpoints
+        }
+        devices = [
+            _device(fleet, device, state, snapshot, contexts, asked.get(device.id), solution, index)
+            for device in fleet.devices
+        ]
+    return PlantView(
+        at_ms=now_ms,
+        fleet=fleet.id,
+        center_id=session.center_id,
+        fence=session.fence,
+        mode=session.mode,
+        cycle=session.cycle,
+        objective=fleet.objective,
+        areas=areas,
+        devices=devices,
+        alarms=board.views(),
+        decisions=state.decisions[-50:],
+        commands=state.commands.recent[-50:],
+        counters=_counters(state),
+        plan_status="none" if solution is None else solution.status,
+        plan_gap=0.0 if solution is None else solution.gap,
+        plan_age_s=-1.0 if solution is None else planner.age_s(now_ms),
+    )
+
+
+def _counters(state: CoreState) -> dict[str, float]:
+    counters, desk = state.counters, state.commands
+    return {
+        "commands": desk.commands,
+        "acknowledged": desk.acknowledged,
+        "expired": desk.expired,
+        "refused_by_site": desk.refused,
+        "starts": counters.starts,
+        "failed_starts": counters.failed_starts,
+        "substitutions": counters.substitutions,
+        "malformed": counters.malformed,
+        "late": counters.late,
+        "vetoes": counters.vetoes,
+        "missed_cycles": counters.missed_cycles,
+        "cycle_ms": counters.cycle_ms_last,
+    }
+
+
+def _area(
+    fleet: Fleet,
+    area: Area,
+    state: CoreState,
+    snapshot: Snapshot,
+    decision: AreaDecision,
+    planner: Planner,
+    index: int | None,
+) -> AreaView:
+    status = decision.status
+    by_type: dict[str, float] = {kind.value: 0.0 for kind in DeviceType}
+    for site in fleet.sites_of_area[area.id]:
+        if snapshot.sites[site.id].in_outage:
+            continue
+        for device in fleet.devices_of_site[site.id]:
+            reading = snapshot.readings.get(device.id)
+            if reading is not None:
+                by_type[device.type.value] += reading.power_kw
+    grid, memory, solution = status.grid, planner.memory, planner.memory.solution
+    first = 0 if index is None else index
+    planned_kw, planned_import_kw = _planned(fleet, area, solution, first)
+    return AreaView(
+        id=area.id,
+        name=area.name or area.id,
+        demand_kw=status.demand_kw,
+        estimated_kw=status.estimated_kw,
+        losses_kw=status.losses_kw + status.unmetered_kw,
+        generation_kw=status.generation_kw,
+        generation_kw_by_type={kind: kw for kind, kw in by_type.items() if kw != 0.0},
+        import_kw=status.import_kw,
+        import_limit_kw=0.0 if area.connection is None else area.connection.import_limit_kw,
+        export_limit_kw=0.0 if area.connection is None else area.connection.export_limit_kw,
+        reserve_kw=decision.reserve_kw,
+        largest_unit_kw=decision.commitment.largest_kw,
+        largest_unit=decision.commitment.largest,
+        shortfall_kw=decision.shortfall_kw,
+        shortfall_cause=shortfall_cause(decision) if decision.shortfall_kw > 0.0 else "",
+        lolp=state.lolp.get(area.id, 0.0),
+        price_usd_per_mwh=0.0 if status.price is None else status.price.price_usd_per_mwh,
+        frequency_hz=0.0 if grid is None else grid.frequency_hz,
+        energised=grid is None or grid.energised,
+        quality=(Quality.GOOD if status.grid_fresh else Quality.STALE).value,
+        forecast_start_ms=0 if solution is None else solution.start_ms,
+        forecast_step_s=900 if solution is None else solution.step_s,
+        forecast_kw=memory.need_kw.get(area.id, [])[first:],
+        forecast_low_kw=memory.low_kw.get(area.id, [])[first:],
+        forecast_high_kw=memory.high_kw.get(area.id, [])[first:],
+        planned_generation_kw=planned_kw,
+        planned_import_kw=planned_import_kw,
+    )
+
+
+def _planned(
+    fleet: Fleet, area: Area, solution: PlanSolution | None, first: int
+) -> tuple[list[float], list[float]]:
+    if solution is None:
+        return [], []
+    total = [0.0] * (solution.count - first)
+    for site in fleet.sites_of_area[area.id]:
+        for device in fleet.devices_of_site[site.id]:
+            for k, power_kw in enumerate(solution.power_kw.get(device.id, ())[first:]):
+                total[k] += power_kw
+    zeros = [0.0] * solution.count
+    imports = solution.import_kw.get(area.id, zeros)[first:]
+    exports = solution.export_kw.get(area.id, zeros)[first:]
+    return total, [i - e for i, e in zip(imports, exports, strict=True)]
+
+
+def _device(
+    fleet: Fleet,
+    device: Device,
+    state: CoreState,
+    snapshot: Snapshot,
+    contexts: ContextMaker,
+    asked: Setpoint | None,
+    solution: PlanSolution | None,
+    index: int | None,
+) -> DeviceView:
+    site = fleet.site_by_id[device.site]
+    status = snapshot.sites[site.id]
+    reading = snapshot.readings.get(device.id) or DeviceReading(device.id, DeviceState.UNKNOWN)
+    quality = status.quality if reading.quality is Quality.GOOD else reading.quality
+    held = state.operator.overrides.get(device.id)
+    override = ""
+    if device.id in state.operator.stopped:
+        override = f"emergency stop by {state.operator.stopped[device.id]}"
+    elif held is not None:
+        wish = "off" if held.power_kw is None else f"{held.power_kw:g} kW"
+        override = f"{wish} by {held.actor}"
+    permit_class, left_h, tank = "", None, None
+    if isinstance(device, Generator):
+        permit_class = device.permit.permit_class.value
+        used_h = device.permit.hours_used_h + state.ledger.counted_h(device.id)
+        left_h = permits.hours_left_h(device.permit, used_h)
+        tank = device.tank
+    first = 0 if index is None else index
+    planned = [] if solution is None else solution.power_kw.get(device.id, [])[first:]
+    return DeviceView(
+        id=device.id,
+        type=device.type.value,
+        site=site.id,
+        area=site.area,
+        state=reading.state.value,
+        mode=reading.mode.value,
+        quality=quality.value,
+        age_s=min(status.age_s, 1e9),
+        power_kw=reading.power_kw,
+        setpoint_kw=None if asked is None else asked.power_kw,
+        order="" if asked is None else asked.order.value,
+        available_kw=reading.available_kw,
+        rated_kw=device.rated_kw,
+        energy_kwh=reading.energy_kwh,
+        energy_capacity_kwh=device.energy_capacity_kwh if isinstance(device, Store) else None,
+        fuel_level=reading.fuel_level,
+        fuel_floor=None if tank is None else contexts.envelopes[device.id].fuel_floor,
+        run_h=reading.run_h,
+        permit_class=permit_class,
+        permit_left_h=left_h,
+        reason=state.reasons.get(device.id, ""),
+        override=override,
+        alarms=list(reading.alarms),
+        planned_kw=planned,
+    )

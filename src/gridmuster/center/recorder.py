@@ -1,0 +1,238 @@
+"""Writes down what was decided and why: the cycle's record, reasons in words, substitutions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gridmuster.center.calls import CallBook
+from gridmuster.center.decider import AreaDecision
+from gridmuster.center.memory import CoreState
+from gridmuster.center.planner import Planner
+from gridmuster.center.sources import SourceBook
+from gridmuster.center.view import DecisionView
+from gridmuster.dispatch.commitment import Extra
+from gridmuster.fleet.devices import Generator, PermitClass
+from gridmuster.fleet.model import Fleet
+from gridmuster.safety import permits
+from gridmuster.signals import (
+    AreaBalance,
+    CycleRecord,
+    OperatorRequest,
+    Order,
+    Setpoint,
+    StartRecord,
+    Substitution,
+)
+from gridmuster.state.snapshot import Snapshot
+
+KEEP = 200
+
+
+class Recorder:
+    """Collects a cycle's record.
+
+    Args:
+        fleet: the fleet.
+        state: the core's memory; decisions and counters are kept there.
+        sources: costs, for words about merit.
+    """
+
+    def __init__(self, fleet: Fleet, state: CoreState, sources: SourceBook) -> None:
+        self._fleet = fleet
+        self._state = state
+        self._sources = sources
+        self._starts: list[StartRecord] = []
+        self._substitutions: list[Substitution] = []
+        self._pending_vetoes: list[str] = []
+
+    def begin(self, now_ms: int) -> None:
+        """Start a cycle's record."""
+        self._starts = []
+        self._substitutions = []
+
+    def failed(self, at_ms: int, device: str) -> None:
+        """A called device failed."""
+        failure = self._state.commitment.failures[device]
+        self._state.counters.failed_starts += 1
+        self._say(
+            at_ms, device, "failed", f"{device} {failure.cause}; it is not called again until reset"
+        )
+
+    def started(self, at_ms: int, device: str, outage: bool) -> None:
+        """A device came on; without a call of ours its site did it."""
+        self._state.counters.starts += 1
+        if device in self._state.calls.calls:
+            return
+        trigger = "utility outage at its site" if outage else "started at its site"
+        basis = "real outage: no hour limit" if outage else "the site's own decision"
+        text = f"{device} started: {trigger}, decided by the site itself"
+        self._starts.append(StartRecord(device, Order.RUN, trigger, basis, text=text))
+        self._state.reasons[device] = text
+        self._say(at_ms, device, "local", text)
+
+    def operator(self, at_ms: int, request: OperatorRequest, answer: str) -> None:
+        """A person asked for something."""
+        text = f"{request.actor} asked {request.action.value} of {request.target}: {answer}"
+        self._say(at_ms, request.target, "operator", text)
+
+    def commanded(
+        self,
+        now_ms: int,
+        setpoint: Setpoint,
+        calls: CallBook,
+        snapshot: Snapshot,
+        decisions: Mapping[str, AreaDecision],
+        planner: Planner,
+    ) -> None:
+        """A setpoint goes out: note calls of generators and the reason of a start or stop."""
+        device = self._fleet.device_by_id[setpoint.device]
+        if not isinstance(device, Generator):
+            return
+        if setpoint.order is not Order.RUN:
+            if device.id in self._state.calls.calls:
+                calls.released(device.id)
+                text = f"{device.id} stopped: no longer needed by plan or balance"
+                self._starts.append(StartRecord(device.id, setpoint.order, "plan", text=text))
+                self._state.reasons[device.id] = text
+                self._say(now_ms, device.id, "stop", text)
+            return
+        if device.id in self._state.calls.calls:
+            return
+        calls.called(device.id, snapshot.readings.get(device.id), now_ms)
+        area_id = self._fleet.site_by_id[device.site].area
+        self._start(now_ms, device, setpoint, decisions[area_id], planner)
+
+    def _start(
+        self,
+        now_ms: int,
+        device: Generator,
+        setpoint: Setpoint,
+        decision: AreaDecision,
+        planner: Planner,
+    ) -> None:
+        extra = self._state.commitment.extras.get(device.id)
+        merit = self._sources.merit[device.id]
+        trigger, binding = self._trigger(device, extra, decision, planner, now_ms)
+        runner_up = self._runner_up(device, decision)
+        basis = self._basis(device)
+        text = (
+            f"{device.id} started: {trigger}; its run costs {merit:.3f} USD/kWh; "
+            f"next in merit {runner_up}; {basis}"
+        )
+        self._starts.append(
+            StartRecord(device.id, Order.RUN, trigger, basis, binding, runner_up, text)
+        )
+        self._state.reasons[device.id] = text
+        self._say(now_ms, device.id, "start", text)
+        if extra is not None and extra.replaces:
+            failure = self._state.commitment.failures.get(extra.replaces)
+            failed_at_ms = now_ms if failure is None else failure.at_ms
+            cause = "" if failure is None else failure.cause
+            self._substitutions.append(
+                Substitution(extra.replaces, failed_at_ms, (device.id,), cause)
+            )
+            self._state.counters.substitutions += 1
+
+    def _trigger(
+        self,
+        device: Generator,
+        extra: Extra | None,
+        decision: AreaDecision,
+        planner: Planner,
+        now_ms: int,
+    ) -> tuple[str, str]:
+        held = self._state.operator.overrides.get(device.id)
+        if held is not None:
+            return f"asked by {held.actor}", "operator"
+        if extra is not None:
+            if extra.replaces:
+                return f"in place of {extra.replaces}: {extra.cause}", "balance"
+            return extra.cause, "balance"
+        if device.must_run:
+            return "kept on (must run)", "must run"
+        return planner.why_on(device.id, now_ms), planner.binding(device.id, now_ms)
+
+    def _runner_up(self, device: Generator, decision: AreaDecision) -> str:
+        others = [
+            device_id
+            for device_id, wanted in decision.commitment.wanted.items()
+            if not wanted
+            and device_id != device.id
+            and device_id not in decision.commitment.refused
+        ]
+        if not others:
+            return "none left"
+        best = min(others, key=lambda device_id: (self._sources.merit[device_id], device_id))
+        return f"{best} at {self._sources.merit[best]:.3f} USD/kWh"
+
+    def _basis(self, device: Generator) -> str:
+        permit = device.permit
+        if permit.permit_class is PermitClass.UNRESTRICTED:
+            return "permit unrestricted"
+        used_h = permit.hours_used_h + self._state.ledger.counted_h(device.id)
+        left_h = permits.hours_left_h(permit, used_h)
+        left = "no hour cap" if left_h is None else f"{left_h:.0f} h left"
+        return f"permit {permit.permit_class.value}, {left}"
+
+    def _say(self, at_ms: int, device: str, kind: str, text: str) -> None:
+        decisions = self._state.decisions
+        decisions.append(DecisionView(at_ms, device, kind, text))
+        del decisions[:-KEEP]
+
+    def record(
+        self,
+        now_ms: int,
+        decisions: Mapping[str, AreaDecision],
+        raised: tuple[str, ...],
+        cleared: tuple[str, ...],
+    ) -> CycleRecord:
+        """The cycle's record."""
+        session = self._state.session
+        vetoes = tuple(veto for decision in decisions.values() for veto in decision.vetoes)
+        self._state.counters.vetoes += len(vetoes)
+        return CycleRecord(
+            at_ms=now_ms,
+            center_id=session.center_id or "none",
+            fence=session.fence,
+            cycle=session.cycle,
+            mode=session.mode.value,
+            areas=tuple(
+                self._balance(area_id, decision) for area_id, decision in decisions.items()
+            ),
+            starts=tuple(self._starts),
+            substitutions=tuple(self._substitutions),
+            vetoes=vetoes,
+            alarms_raised=raised,
+            alarms_cleared=cleared,
+        )
+
+    def _balance(self, area_id: str, decision: AreaDecision) -> AreaBalance:
+        status = decision.status
+        cause = ""
+        if decision.shortfall_kw > 0.0:
+            cause = shortfall_cause(decision)
+        return AreaBalance(
+            area=area_id,
+            demand_kw=round(status.demand_kw, 2),
+            losses_kw=round(status.losses_kw + status.unmetered_kw, 2),
+            generation_kw=round(status.generation_kw, 2),
+            import_kw=round(status.import_kw, 2),
+            reserve_kw=round(decision.reserve_kw, 2),
+            largest_unit_kw=round(decision.commitment.largest_kw, 2),
+            estimated_kw=round(status.estimated_kw, 2),
+            shortfall_kw=round(decision.shortfall_kw, 2),
+            cause=cause,
+            lolp=round(self._state.lolp.get(area_id, 0.0), 6),
+        )
+
+
+def shortfall_cause(decision: AreaDecision) -> str:
+    """Why an area's need is not covered, in words."""
+    refused = decision.commitment.refused
+    coming = [device for device, on in decision.commitment.wanted.items() if on]
+    if decision.commitment.deficit_kw <= 0.0 and coming:
+        return f"{len(coming)} set(s) on or coming have not reached their power yet"
+    if refused:
+        device, reason = next(iter(refused.items()))
+        return f"nothing left to start; {len(refused)} set(s) held back, {device}: {reason}"
+    return "everything the area has is on"

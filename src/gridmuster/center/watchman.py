@@ -1,0 +1,198 @@
+"""Looks over each cycle for what a person must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gridmuster.center.alarms import AlarmBoard, Severity
+from gridmuster.center.config import CenterConfig
+from gridmuster.center.decider import AreaDecision
+from gridmuster.center.memory import CoreState
+from gridmuster.center.planner import Planner
+from gridmuster.center.recorder import shortfall_cause
+from gridmuster.center.view import Mode
+from gridmuster.fleet.model import Fleet
+from gridmuster.signals import SwitchMode
+from gridmuster.state.keeper import SKEW_LIMIT_S
+from gridmuster.state.snapshot import Snapshot
+from gridmuster.units import MS_PER_S
+
+#: How long a malformed payload stays on the board, s.
+MALFORMED_S = 300
+
+
+class Watchman:
+    """Raises alarms.
+
+    Args:
+        fleet: the fleet.
+        config: the center's settings.
+        state: the core's memory.
+        board: where alarms go.
+    """
+
+    def __init__(
+        self, fleet: Fleet, config: CenterConfig, state: CoreState, board: AlarmBoard
+    ) -> None:
+        self._fleet = fleet
+        self._config = config
+        self._state = state
+        self._board = board
+
+    def look(
+        self, snapshot: Snapshot, decisions: Mapping[str, AreaDecision], planner: Planner
+    ) -> None:
+        """Raise what is wrong in this cycle."""
+        self._session()
+        self._sites(snapshot)
+        self._areas(snapshot, decisions)
+        self._devices(snapshot)
+        self._plan(snapshot, planner)
+
+    def _session(self) -> None:
+        session = self._state.session
+        if session.mode is Mode.STOOD_DOWN:
+            self._board.raise_alarm(
+                "stood-down",
+                Severity.CRITICAL,
+                session.center_id,
+                f"a newer center, {session.rival}, commands; this one has stood down",
+                "stop this process, or restart it to take over on purpose",
+            )
+
+    def _sites(self, snapshot: Snapshot) -> None:
+        recovering = self._state.session.mode is Mode.RECOVERING
+        for site_id, status in snapshot.sites.items():
+            if not status.fresh and not recovering:
+                age = "never heard" if status.report is None else f"silent for {status.age_s:.0f} s"
+                self._board.raise_alarm(
+                    f"silent:{site_id}",
+                    Severity.WARNING,
+                    site_id,
+                    f"site {age}; its devices count as last known, none is started",
+                    "check the site's link and gateway",
+                )
+            if status.report is None:
+                continue
+            if status.in_outage:
+                self._board.raise_alarm(
+                    f"outage:{site_id}",
+                    Severity.WARNING,
+                    site_id,
+                    f"utility outage; the site's load is on {status.report.supply.value} supply",
+                    "the site serves itself first; check its fuel",
+                )
+            if abs(status.skew_s) > SKEW_LIMIT_S:
+                self._board.raise_alarm(
+                    f"skew:{site_id}",
+                    Severity.WARNING,
+                    site_id,
+                    f"the site's clock is {status.skew_s:+.1f} s off; it will refuse commands",
+                    "check the site's time service",
+                )
+            for alarm in status.report.alarms:
+                self._board.raise_alarm(
+                    f"site:{site_id}:{alarm}", Severity.WARNING, site_id, alarm, "see the site"
+                )
+        for site_id in self._state.commands.unanswered_sites:
+            self._board.raise_alarm(
+                f"unanswered:{site_id}",
+                Severity.WARNING,
+                site_id,
+                "commands go unanswered; setpoints lapse to the safe state",
+                "check the site's link and gateway",
+            )
+
+    def _areas(self, snapshot: Snapshot, decisions: Mapping[str, AreaDecision]) -> None:
+        for area_id, decision in decisions.items():
+            if decision.shortfall_kw > 0.5:
+                self._board.raise_alarm(
+                    f"shortfall:{area_id}",
+                    Severity.CRITICAL,
+                    area_id,
+                    f"short of {decision.shortfall_kw:.0f} kW: {shortfall_cause(decision)}",
+                    "add capacity, lift a hold, or shed load by hand",
+                )
+            elif decision.commitment.reserve_deficit_kw > 0.5:
+                self._board.raise_alarm(
+                    f"reserve:{area_id}",
+                    Severity.WARNING,
+                    area_id,
+                    f"{decision.commitment.reserve_deficit_kw:.0f} kW short of covering the loss "
+                    f"of {decision.commitment.largest or 'the largest infeed'}",
+                    "free a held set, or accept the risk",
+                )
+            if not decision.status.grid_fresh and self._fleet.area_by_id[area_id].connection:
+                self._board.raise_alarm(
+                    f"grid:{area_id}",
+                    Severity.WARNING,
+                    area_id,
+                    "no word of the area's connection; import is estimated",
+                    "check the feed of the utility's meter",
+                )
+        for user_id, estimate_kw in snapshot.silent.items():
+            self._board.raise_alarm(
+                f"meter:{user_id}",
+                Severity.NOTE,
+                user_id,
+                f"meter silent; {estimate_kw:.1f} kW estimated in its place",
+                "check the meter",
+            )
+
+    def _devices(self, snapshot: Snapshot) -> None:
+        for device_id, failure in self._state.commitment.failures.items():
+            self._board.raise_alarm(
+                f"failure:{device_id}",
+                Severity.WARNING,
+                device_id,
+                failure.cause,
+                "look at it at the site, then reset",
+            )
+        for device_id, actor in self._state.operator.stopped.items():
+            self._board.raise_alarm(
+                f"stop:{device_id}",
+                Severity.CRITICAL,
+                device_id,
+                f"emergency stop latched by {actor}",
+                "reset as admin when it is safe",
+            )
+        for device_id, reading in snapshot.readings.items():
+            if reading.mode is not SwitchMode.AUTO and reading.mode is not SwitchMode.UNKNOWN:
+                self._board.raise_alarm(
+                    f"mode:{device_id}",
+                    Severity.WARNING,
+                    device_id,
+                    f"mode switch is in {reading.mode.value}, not in auto",
+                    "turn the switch to auto at the site",
+                )
+            for alarm in reading.alarms:
+                self._board.raise_alarm(
+                    f"device:{device_id}:{alarm}",
+                    Severity.WARNING,
+                    device_id,
+                    alarm,
+                    "see the device",
+                )
+
+    def _plan(self, snapshot: Snapshot, planner: Planner) -> None:
+        age_s = planner.age_s(snapshot.now_ms)
+        if age_s > 2.0 * self._config.plan_every_s and (
+            snapshot.now_ms - self._state.session.since_ms
+            > 2 * self._config.plan_every_s * MS_PER_S
+        ):
+            self._board.raise_alarm(
+                "plan-old",
+                Severity.WARNING,
+                "planner",
+                f"the plan is {age_s / 60.0:.0f} min old; real-time commitment covers",
+                "look at the planner's log",
+            )
+        counters = self._state.counters
+        if snapshot.now_ms - counters.malformed_at_ms < MALFORMED_S * MS_PER_S:
+            self._board.raise_alarm(
+                f"malformed:{counters.malformed_topic}",
+                Severity.WARNING,
+                counters.malformed_topic,
+                f"payload refused: {counters.malformed_reason}",
+                "check who publishes there",
+            )

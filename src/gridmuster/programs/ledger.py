@@ -1,0 +1,60 @@
+"""The permit-hour ledger: hours by purpose from each engine's own hour meter, and starts a day."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from gridmuster.signals import DeviceReading, Purpose
+from gridmuster.units import MS_PER_HOUR
+
+DAY_MS = 24 * MS_PER_HOUR
+
+
+class Account(Struct):
+    """One engine's hours since the ledger first saw it, and its latest starts (ms)."""
+
+    last_run_h: float | None = None
+    last_starts: int | None = None
+    hours_h: dict[str, float] = field(default_factory=dict)
+    starts_ms: list[int] = field(default_factory=list)
+
+
+class Ledger(Struct):
+    """Accounts by device id; plain data for the checkpoint."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+
+    def note(self, now_ms: int, reading: DeviceReading, purpose: Purpose) -> None:
+        """Book what the engine's own meters gained since the last reading.
+
+        Args:
+            now_ms: now, ms.
+            reading: the engine's newest reading; meters that it does not have book nothing.
+            purpose: what it runs for now.
+        """
+        account = self.accounts.get(reading.device)
+        if account is None:
+            account = self.accounts[reading.device] = Account()
+        if reading.run_h is not None:
+            if account.last_run_h is not None and reading.run_h > account.last_run_h:
+                gained_h = reading.run_h - account.last_run_h
+                account.hours_h[purpose] = account.hours_h.get(purpose, 0.0) + gained_h
+            account.last_run_h = max(reading.run_h, account.last_run_h or 0.0)
+        if reading.starts is not None:
+            if account.last_starts is not None and reading.starts > account.last_starts:
+                account.starts_ms.extend([now_ms] * (reading.starts - account.last_starts))
+            account.last_starts = reading.starts
+        if account.starts_ms and account.starts_ms[0] <= now_ms - DAY_MS:
+            account.starts_ms = [at_ms for at_ms in account.starts_ms if at_ms > now_ms - DAY_MS]
+
+    def counted_h(self, device: str) -> float:
+        """Hours booked against the permit (all but real outages), h."""
+        account = self.accounts.get(device)
+        if account is None:
+            return 0.0
+        return sum(h for purpose, h in account.hours_h.items() if purpose != Purpose.OUTAGE)
+
+    def starts_24h(self, device: str) -> int:
+        """Starts in the last 24 h."""
+        account = self.accounts.get(device)
+        return 0 if account is None else len(account.starts_ms)

@@ -1,0 +1,1 @@
+"""Messages become one immutable snapshot a cycle: value, quality and age; nothing is decided."""

@@ -1,0 +1,91 @@
+"""The frozen picture of the plant that one cycle decides from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gridmuster.signals import Alert, DeviceReading, GridSignal, Price, Quality, SiteReport
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStatus:
+    """The last word of a site.
+
+    Args:
+        report: the newest report, None when the site was never heard.
+        age_s: how old it is, s.
+        quality: good, or stale beyond the limit, or bad when never heard.
+        skew_s: how far the site's clock is ahead of the center's, s.
+    """
+
+    report: SiteReport | None
+    age_s: float
+    quality: Quality
+    skew_s: float = 0.0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether promises may be made on it."""
+        return self.quality is Quality.GOOD
+
+    @property
+    def in_outage(self) -> bool:
+        """Whether the site last said that its utility is away."""
+        return self.report is not None and not self.report.utility_ok
+
+
+@dataclass(frozen=True, slots=True)
+class AreaStatus:
+    """An area's balance as measured and estimated, kW.
+
+    ``demand_kw`` counts every end-user on the utility's wires or served in parallel; sites in
+    outage are left out, load and devices alike. ``estimated_kw`` is the part of it that comes
+    from silent meters. ``unmetered_kw`` closes the balance on the area's own meter (slowly).
+    """
+
+    demand_kw: float
+    estimated_kw: float
+    losses_kw: float
+    unmetered_kw: float
+    generation_kw: float
+    grid: GridSignal | None
+    grid_fresh: bool
+    price: Price | None
+    outage_load_kw: float
+
+    @property
+    def need_kw(self) -> float:
+        """What generation, stores and import together must supply, kW."""
+        return self.demand_kw + self.losses_kw + self.unmetered_kw
+
+    @property
+    def import_kw(self) -> float:
+        """Net import: measured while the signal is fresh, otherwise from the balance, kW."""
+        if self.grid is not None and self.grid_fresh:
+            return self.grid.import_kw
+        return self.need_kw - self.generation_kw
+
+    @property
+    def alert(self) -> Alert:
+        """The grid operator's emergency level."""
+        return Alert.NONE if self.grid is None else self.grid.alert
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a cycle knows.
+
+    Args:
+        now_ms: the moment of the freeze, ms.
+        sites: status by site id.
+        readings: last reading by device id; absent when never heard.
+        areas: balance by area id.
+        silent: end-users whose meter is silent, with the estimate used, kW.
+    """
+
+    now_ms: int
+    sites: Mapping[str, SiteStatus]
+    readings: Mapping[str, DeviceReading]
+    areas: Mapping[str, AreaStatus]
+    silent: Mapping[str, float]
