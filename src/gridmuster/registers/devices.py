@@ -1,0 +1,73 @@
+"""Which map a device uses, and the numbers of the device that the map needs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gridmuster.registers.load import load_map, load_spec
+from gridmuster.registers.register_map import RegisterMap
+
+PANEL_MAP: Final = "site-panel"
+METER_MAP: Final = "meter-sunspec"
+
+_DEFAULTS: Final = {
+    "emergency_generator": "deepsea-gencomm",
+    "engine": "deepsea-gencomm",
+    "battery": "sunspec-store",
+    "smes": "sunspec-store",
+    "flywheel": "sunspec-store",
+    "photovoltaic": "sunspec-variable",
+    "wind_turbine": "sunspec-variable",
+    "microturbine": "sunspec-der",
+    "fuel_cell": "sunspec-der",
+}
+
+
+def default_map(device: Any) -> str:
+    """Name of the map of a device: its own, or that of its type.
+
+    Args:
+        device: a device of the fleet (its ``type`` and ``controller`` are looked at).
+    """
+    controller = getattr(device, "controller", None)
+    if controller is not None:
+        return str(controller.map)
+    return _DEFAULTS[str(device.type)]
+
+
+def map_for(device: Any) -> RegisterMap:
+    """The register map of a device, bound to its numbers; cached.
+
+    Args:
+        device: a device of the fleet.
+
+    Raises:
+        FleetError: for an unknown map or a faulty map file.
+    """
+    name = default_map(device)
+    numbers = {
+        "rated_kw": device.rated_kw,
+        "tank_capacity": getattr(getattr(device, "tank", None), "capacity", None),
+        "energy_capacity_kwh": getattr(device, "energy_capacity_kwh", None),
+        "charge_kw": getattr(device, "max_charge_kw", None),
+    }
+    return load_map(name, _wanted(name, numbers))
+
+
+def panel_map() -> RegisterMap:
+    """The register map of a site's transfer and interconnection panel."""
+    return load_map(PANEL_MAP)
+
+
+def meter_map(peak_kw: float) -> RegisterMap:
+    """The register map of an end-user's meter.
+
+    Args:
+        peak_kw: highest demand expected, kW; sets how finely power is coded.
+    """
+    return load_map(METER_MAP, {"peak_kw": peak_kw})
+
+
+def _wanted(name: str, numbers: dict[str, float | None]) -> dict[str, float]:
+    known = load_spec(name).parameters
+    return {k: float(v) for k, v in numbers.items() if k in known and v is not None}
