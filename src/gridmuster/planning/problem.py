@@ -42,7 +42,8 @@ class PlanUnit(Struct, frozen=True):
     (``segment_kw[j]`` wide, at ``segment_usd_per_kwh[j]``, rising). Fuel likewise, in l or m3.
     ``initial_s`` is how long it has been on (``initial_on``) or off.
     Budgets over the horizon: ``run_h_left`` (permit), ``fuel_left``, ``starts_left``; None: no
-    limit. ``loss_kw_per_kw`` scales what counts in the balance (1: all).
+    limit. ``om_usd_per_kwh`` is the part of ``segment_usd_per_kwh`` that is wear and service, not
+    fuel; it only splits the account.
     """
 
     id: str
@@ -72,6 +73,7 @@ class PlanUnit(Struct, frozen=True):
     fail_to_start: float = 0.0
     mttf_h: float = 1.0e9
     gives_reserve: bool = True
+    om_usd_per_kwh: float = 0.0
 
 
 class PlanStore(Struct, frozen=True):
@@ -154,10 +156,15 @@ class ShortfallKind(StrEnum):
     STORE_END = "store_end"
     STORE_FLOOR = "store_floor"
     RAMP = "ramp"
+    MUST_RUN = "must_run"
 
 
 class Shortfall(Struct, frozen=True):
-    """A wish that the plan breaks: what, where, when, how much, why."""
+    """A wish that the plan breaks: what, where, when, how much, why.
+
+    ``where`` is an area's id (unserved, surplus, reserve) or a device's. ``amount_kw`` is in kWh
+    for the energy wishes of stores (``store_end``, ``store_floor``).
+    """
 
     kind: ShortfallKind
     where: str

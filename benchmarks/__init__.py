@@ -1,0 +1,1 @@
+"""Benchmarks: how fast Gridmuster is, measured."""

@@ -1,0 +1,216 @@
+"""Broken wishes of a plan, named: what, where, when, how much, and why in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridmuster.planning.linear import Floats
+from gridmuster.planning.prepare import Group
+from gridmuster.planning.problem import PlanProblem, Shortfall, ShortfallKind
+from gridmuster.planning.schedule import Schedule
+
+#: Shortfalls below this are rounding, kW or kWh.
+TOLERANCE = 1e-4
+
+
+def shortfalls(
+    problem: PlanProblem, groups: tuple[Group, ...] | list[Group], plan: Schedule
+) -> list[Shortfall]:
+    """Every wish the plan breaks, by interval, each with its cause."""
+    found: list[Shortfall] = []
+    for number, area in enumerate(problem.areas):
+        for kind, amounts in (
+            (ShortfallKind.UNSERVED, plan.unserved[number]),
+            (ShortfallKind.SURPLUS, plan.surplus[number]),
+            (ShortfallKind.RESERVE, plan.reserve_short[number]),
+        ):
+            for t in _where(amounts):
+                cause = _AREA_CAUSES[kind](problem, groups, plan, number, t)
+                found.append(Shortfall(kind, area.id, t, float(amounts[t]), cause))
+    for number, unit in enumerate(problem.units):
+        for t in _where(plan.ramp[number]):
+            cause = (
+                f"{unit.id} must move faster than its ramp of "
+                f"{unit.ramp_kw_per_s * problem.step_s:.1f} kW an interval, because its limits or "
+                "its being on change"
+            )
+            amount = float(plan.ramp[number, t])
+            found.append(Shortfall(ShortfallKind.RAMP, unit.id, t, amount, cause))
+        for t in _where(plan.idle[number]):
+            cause = f"{unit.id} must run but its hours, fuel, starts or least times forbid it"
+            found.append(
+                Shortfall(ShortfallKind.MUST_RUN, unit.id, t, float(unit.min_kw[t]), cause)
+            )
+    found.extend(_store_shortfalls(problem, plan))
+    return sorted(found, key=lambda one: (one.interval, one.where, one.kind.value))
+
+
+def _where(amounts: Floats) -> list[int]:
+    return [int(t) for t in np.flatnonzero(amounts > TOLERANCE)]
+
+
+def _store_shortfalls(problem: PlanProblem, plan: Schedule) -> list[Shortfall]:
+    found = []
+    for number, store in enumerate(problem.stores):
+        for t in _where(plan.floor[number]):
+            missing = float(plan.floor[number, t])
+            cause = (
+                f"{store.id} has {missing:.2f} kWh less than its floor of "
+                f"{store.min_energy_kwh:.2f} kWh: it began at {store.initial_energy_kwh:.2f} kWh "
+                "and cannot be charged sooner"
+            )
+            found.append(Shortfall(ShortfallKind.STORE_FLOOR, store.id, t, missing, cause))
+        if plan.end[number] > TOLERANCE:
+            missing = float(plan.end[number])
+            cause = (
+                f"{store.id} ends {missing:.2f} kWh short of the {store.end_min_kwh:.2f} kWh "
+                "wished: charging it further is not possible or would leave demand unserved"
+            )
+            last = problem.count - 1
+            found.append(Shortfall(ShortfallKind.STORE_END, store.id, last, missing, cause))
+    return found
+
+
+class _Capability:
+    """What an area could give at most in one interval, and what is held back."""
+
+    def __init__(
+        self,
+        problem: PlanProblem,
+        groups: tuple[Group, ...] | list[Group],
+        plan: Schedule,
+        area: int,
+        t: int,
+    ) -> None:
+        one = problem.areas[area]
+        self.import_kw = one.import_limit_kw[t]
+        self.units_kw = self.on_kw = self.waiting_kw = 0.0
+        self.idle: list[str] = []
+        for group in groups:
+            if group.area != area:
+                continue
+            for member in group.members:
+                unit, high = problem.units[member], float(group.max_kw[t])
+                self.units_kw += high
+                if plan.on[member, t]:
+                    self.on_kw += high
+                elif high > 0.0:
+                    self.waiting_kw += high
+                    self.idle.append(f"{unit.id} ({_held_back(problem, group, plan, member, t)})")
+        self.stores_kw = sum(
+            store.discharge_kw[t] for store in problem.stores if store.area == one.id
+        )
+        self.renewables_kw = sum(
+            renewable.available_kw[t]
+            for renewable in problem.renewables
+            if renewable.area == one.id
+        )
+
+
+def _held_back(problem: PlanProblem, group: Group, plan: Schedule, member: int, t: int) -> str:
+    """Why a unit that could run in t does not."""
+    unit, on = problem.units[member], plan.on[member]
+    step_h = problem.step_s / 3600.0
+    if not unit.initial_on and t < int(group.held_off.max(initial=0)) + group.down:
+        first = int(group.held_off.sum()) if group.count == 1 else 0
+        if t < first:
+            return "still starting or resting"
+    if unit.run_h_left is not None and float(on.sum()) * step_h > unit.run_h_left - step_h:
+        return "hours used up"
+    started = int(np.maximum(np.diff(on, prepend=int(unit.initial_on)), 0).sum())
+    if unit.starts_left is not None and started >= unit.starts_left:
+        return "starts used up"
+    if unit.fuel_left is not None and group.fuel_left is not None:
+        return "fuel kept back or used up"
+    recent = on[max(0, t - group.down) : t]
+    if recent.any() or (unit.initial_on and t < group.down):
+        return "resting after a stop"
+    return "running it would break another limit or cost more"
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _unserved(
+    problem: PlanProblem,
+    groups: tuple[Group, ...] | list[Group],
+    plan: Schedule,
+    area: int,
+    t: int,
+) -> str:
+    can = _Capability(problem, groups, plan, area, t)
+    demand = problem.areas[area].demand_kw[t]
+    most = can.import_kw + can.units_kw + can.stores_kw + can.renewables_kw
+    parts = (
+        f"units {can.units_kw:.1f}, connection {can.import_kw:.1f}, stores {can.stores_kw:.1f}, "
+        f"sun and wind {can.renewables_kw:.1f} kW"
+    )
+    if demand > most:
+        return f"demand of {demand:.1f} kW is above all there is: {parts}"
+    reasons = []
+    if can.idle:
+        reasons.append("not on: " + _listed(can.idle))
+    given = sum(
+        float(plan.discharge[number, t] - plan.charge[number, t])
+        for number, store in enumerate(problem.stores)
+        if store.area == problem.areas[area].id
+    )
+    if can.stores_kw > given + TOLERANCE:
+        reasons.append(f"stores give {given:.1f} of {can.stores_kw:.1f} kW for want of energy")
+    if not reasons:
+        reasons.append("units are held by ramps or fuel")
+    return f"demand of {demand:.1f} kW against {parts}; " + "; ".join(reasons)
+
+
+def _surplus(
+    problem: PlanProblem,
+    groups: tuple[Group, ...] | list[Group],
+    plan: Schedule,
+    area: int,
+    t: int,
+) -> str:
+    one = problem.areas[area]
+    held = [
+        f"{problem.units[member].id} ({plan.power[member, t]:.1f} kW)"
+        for group in groups
+        if group.area == area
+        for member in group.members
+        if plan.power[member, t] > 0.0
+    ]
+    return (
+        f"units that must stay on give more than the demand of {one.demand_kw[t]:.1f} kW, the "
+        f"export limit of {one.export_limit_kw[t]:.1f} kW and what stores can take: "
+        + _listed(held)
+    )
+
+
+def _reserve(
+    problem: PlanProblem,
+    groups: tuple[Group, ...] | list[Group],
+    plan: Schedule,
+    area: int,
+    t: int,
+) -> str:
+    one = problem.areas[area]
+    largest, name = 0.0, "none"
+    for group in groups:
+        if group.area != area:
+            continue
+        for member in group.members:
+            if plan.on[member, t] and float(group.max_kw[t]) > largest:
+                largest, name = float(group.max_kw[t]), problem.units[member].id
+    can = _Capability(problem, groups, plan, area, t)
+    text = (
+        f"headroom does not cover the loss of {name} ({largest:.1f} kW) and "
+        f"{one.reserve_kw[t]:.1f} kW more"
+    )
+    return text + (f"; not on: {_listed(can.idle)}" if can.idle else "; everything is on")
+
+
+_AREA_CAUSES = {
+    ShortfallKind.UNSERVED: _unserved,
+    ShortfallKind.SURPLUS: _surplus,
+    ShortfallKind.RESERVE: _reserve,
+}

@@ -1,0 +1,136 @@
+"""The exact model: every constraint family put together, and the columns to read it back by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridmuster.planning.balance import AreaColumns, add_area, add_renewables
+from gridmuster.planning.commitment import CommitmentColumns, add_commitment
+from gridmuster.planning.linear import Floats, Ints, LinearArrays, LinearModel
+from gridmuster.planning.objectives import Costs
+from gridmuster.planning.output import OutputColumns, add_output, add_power
+from gridmuster.planning.prepare import Group
+from gridmuster.planning.problem import PlanProblem
+from gridmuster.planning.reserve import AreaParts, ReserveColumns, add_reserve
+from gridmuster.planning.storage import StoreColumns, add_exclusion, add_store
+from gridmuster.units import SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class RenewablePool:
+    """Renewables of one area and cost, decided as one: any split of their sum is as good."""
+
+    members: tuple[int, ...]
+    area: int
+    available_kw: Floats
+    usd_per_kwh: float
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The model as arrays, and which columns mean what."""
+
+    arrays: LinearArrays
+    groups: tuple[Group, ...]
+    commitment: tuple[CommitmentColumns, ...]
+    output: tuple[OutputColumns, ...]
+    stores: tuple[StoreColumns, ...]
+    areas: tuple[AreaColumns, ...]
+    reserve: tuple[ReserveColumns, ...]
+    pools: tuple[RenewablePool, ...]
+    pool_columns: tuple[Ints, ...]
+
+
+def pools(problem: PlanProblem, costs: Costs) -> list[RenewablePool]:
+    """Renewables by area and cost."""
+    area_number = {area.id: number for number, area in enumerate(problem.areas)}
+    members: dict[tuple[int, float], list[int]] = {}
+    for number, renewable in enumerate(problem.renewables):
+        key = (area_number[renewable.area], costs.renewables[number])
+        members.setdefault(key, []).append(number)
+    return [
+        RenewablePool(
+            members=tuple(numbers),
+            area=area,
+            available_kw=np.sum([problem.renewables[n].available_kw for n in numbers], axis=0),
+            usd_per_kwh=usd,
+        )
+        for (area, usd), numbers in members.items()
+    ]
+
+
+def build(
+    problem: PlanProblem,
+    costs: Costs,
+    groups: list[Group],
+    exclusive: dict[int, Ints] | None = None,
+) -> Built:
+    """Build the whole model.
+
+    Args:
+        problem: a checked problem.
+        costs: its cost coefficients.
+        groups: its units, from `prepare.groups`.
+        exclusive: by store number, intervals in which charging and discharging at once is
+            forbidden by a binary, beyond those of negative prices.
+    """
+    step_h = problem.step_s / SECONDS_PER_HOUR
+    model = LinearModel()
+    area_number = {area.id: number for number, area in enumerate(problem.areas)}
+    parts = []
+    for area, area_costs in zip(problem.areas, costs.areas, strict=True):
+        parts.append(AreaParts(area, area_costs, add_area(model, area, area_costs, step_h)))
+    commitment, output = [], []
+    for group in groups:
+        part = parts[group.area]
+        unserved = part.costs.unserved_usd_per_kwh
+        on = add_commitment(model, group, step_h, unserved)
+        power = add_output(model, group, on, step_h, unserved)
+        add_power(model, part.columns.rows, group, on.on, power.above)
+        part.groups.append((group, on, power))
+        commitment.append(on)
+        output.append(power)
+    stores = []
+    for number, store in enumerate(problem.stores):
+        part = parts[area_number[store.area]]
+        unserved = part.costs.unserved_usd_per_kwh
+        columns = add_store(model, store, costs.stores[number], step_h, unserved)
+        model.entries(part.columns.rows, columns.charge, -1.0)
+        model.entries(part.columns.rows, columns.discharge, 1.0)
+        where = _exclusive_intervals(part, number, exclusive)
+        if where.size:
+            add_exclusion(model, store, columns, where)
+        part.stores.append((store, columns))
+        stores.append(columns)
+    together = pools(problem, costs)
+    pool_columns = tuple(
+        add_renewables(
+            model, parts[pool.area].columns.rows, pool.available_kw, pool.usd_per_kwh, step_h
+        )
+        for pool in together
+    )
+    reserve = tuple(
+        add_reserve(model, part, step_h, bool(part.costs.headroom_kw)) for part in parts
+    )
+    return Built(
+        arrays=model.freeze(),
+        groups=tuple(groups),
+        commitment=tuple(commitment),
+        output=tuple(output),
+        stores=tuple(stores),
+        areas=tuple(part.columns for part in parts),
+        reserve=reserve,
+        pools=tuple(together),
+        pool_columns=pool_columns,
+    )
+
+
+def _exclusive_intervals(part: AreaParts, number: int, exclusive: dict[int, Ints] | None) -> Ints:
+    cheap = np.minimum(part.costs.import_usd_per_kwh, part.costs.export_usd_per_kwh) < 0.0
+    cheap &= np.asarray(part.area.import_limit_kw, dtype=float) > 0.0
+    where = np.flatnonzero(cheap)
+    if exclusive is not None and number in exclusive:
+        where = np.union1d(where, exclusive[number])
+    return where

@@ -1,0 +1,257 @@
+"""From the problem as asked to what the model needs: intervals, segments, states, like units.
+
+Units that are alike in every respect that matters (same area, limits, costs and times) become one
+group with a count: the model then decides how many of them are on, which removes the symmetry
+that stalls branch and bound. Times are rounded up to whole intervals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridmuster.planning.linear import INF, Floats, Ints
+from gridmuster.planning.objectives import Costs, UnitCosts
+from gridmuster.planning.problem import PlanProblem, PlanUnit
+from gridmuster.units import SECONDS_PER_HOUR
+
+#: Slack against rounding when times or budgets are divided into intervals.
+WHOLE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Like units; arrays run over the intervals, ``(segments, intervals)`` for the segments.
+
+    ``up`` and ``down`` are least intervals on and off. ``held_on[t]`` and ``held_off[t]`` count
+    the units that must still be on, or off, in t because of what they did before. Costs are in the
+    objective's USD, fuel in l or m3; both are per hour at minimum output and per kWh above it.
+    """
+
+    members: tuple[int, ...]
+    unit: PlanUnit
+    area: int
+    allowed: np.ndarray
+    min_kw: Floats
+    max_kw: Floats
+    up: int
+    down: int
+    on_before: int
+    held_on: Ints
+    held_off: Ints
+    must_run: np.ndarray
+    must_run_hard: bool
+    min_usd_per_h: Floats
+    min_fuel_per_h: Floats
+    width_kw: Floats
+    width_usd_per_kwh: Floats
+    width_fuel_per_kwh: Floats
+    start_usd: float
+    ramp_kw: float
+    run_h_left: float | None
+    fuel_left: float | None
+    starts_left: int | None
+
+    @property
+    def count(self) -> int:
+        """How many units there are."""
+        return len(self.members)
+
+    @property
+    def is_block(self) -> bool:
+        """Whether output follows from being on alone (minimum and maximum are equal)."""
+        return len(self.width_kw) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """One unit's limits and past, in whole intervals."""
+
+    allowed: np.ndarray
+    min_kw: Floats
+    max_kw: Floats
+    up: int
+    down: int
+    held_on: int
+    held_off: int
+
+
+def groups(problem: PlanProblem, costs: Costs) -> list[Group]:
+    """All units of a problem, like ones together, in the order of first appearance."""
+    area_number = {area.id: number for number, area in enumerate(problem.areas)}
+    singles = [
+        _single(problem, number, unit, costs.units[number], area_number[unit.area])
+        for number, unit in enumerate(problem.units)
+    ]
+    alike: dict[Hashable, list[Group]] = {}
+    for number, group in enumerate(singles):
+        alike.setdefault(_likeness(group, number), []).append(group)
+    return [_merge(members) for members in alike.values()]
+
+
+def _single(
+    problem: PlanProblem, number: int, unit: PlanUnit, unit_costs: UnitCosts, area: int
+) -> Group:
+    step_h = problem.step_s / SECONDS_PER_HOUR
+    state = _state(problem, unit)
+    width, keep = _widths(unit, state)
+    fuel = np.asarray(unit.segment_fuel_per_kwh, dtype=float)
+    min_fuel = unit.no_load_fuel_per_h + _at_minimum(unit, fuel, state)
+    held_on = min(state.held_on, _affordable(unit, state.allowed, min_fuel * step_h, step_h))
+    run_h, fuel_left, starts = _budgets(problem, unit, state, min_fuel, width, fuel)
+    swing = float(np.max(state.max_kw - state.min_kw, initial=0.0))
+    spread = float(state.max_kw.max() - np.min(state.min_kw, where=state.allowed, initial=INF))
+    step_kw = unit.ramp_kw_per_s * problem.step_s
+    if unit.initial_on:
+        first_kw = max(0.0, unit.initial_kw)
+        spread = max(spread, first_kw - float(state.min_kw[0]), float(state.max_kw[0]) - first_kw)
+    free = step_kw >= max(spread, swing) - WHOLE
+    must_run = state.allowed & (np.arange(problem.count) >= state.held_off) & unit.must_run
+    settled = unit.initial_on and run_h is None and fuel_left is None and starts is None
+    counts = np.arange(problem.count)
+    return Group(
+        members=(number,),
+        unit=unit,
+        area=area,
+        allowed=state.allowed,
+        min_kw=state.min_kw,
+        max_kw=state.max_kw,
+        up=state.up,
+        down=state.down,
+        on_before=int(unit.initial_on),
+        held_on=(counts < held_on).astype(np.int64),
+        held_off=(counts < state.held_off).astype(np.int64),
+        must_run=must_run,
+        must_run_hard=bool(settled and state.allowed.all()),
+        min_usd_per_h=unit_costs.hourly_usd
+        + _at_minimum(unit, unit_costs.segment_usd_per_kwh, state),
+        min_fuel_per_h=min_fuel,
+        width_kw=width,
+        width_usd_per_kwh=unit_costs.segment_usd_per_kwh[keep],
+        width_fuel_per_kwh=fuel[keep],
+        start_usd=unit_costs.start_usd,
+        ramp_kw=INF if free else step_kw,
+        run_h_left=run_h,
+        fuel_left=fuel_left,
+        starts_left=starts,
+    )
+
+
+def _state(problem: PlanProblem, unit: PlanUnit) -> _State:
+    step_s = problem.step_s
+    max_kw = np.asarray(unit.max_kw, dtype=float)
+    allowed = max_kw > 0.0
+    min_kw = np.where(allowed, np.minimum(np.asarray(unit.min_kw, dtype=float), max_kw), 0.0)
+    # A start takes effect in the interval of which it leaves at least half.
+    delay = max(0, math.ceil(unit.start_delay_s / step_s - 0.5 - WHOLE))
+    held_on = held_off = 0
+    if unit.initial_on:
+        held_on = max(0, math.ceil((unit.min_up_s - unit.initial_s) / step_s - WHOLE))
+    else:
+        rest = math.ceil((unit.min_down_s - unit.initial_s) / step_s - WHOLE)
+        held_off = max(0, rest, delay)
+    return _State(
+        allowed=allowed,
+        min_kw=min_kw,
+        max_kw=max_kw,
+        up=max(1, math.ceil(unit.min_up_s / step_s - WHOLE)),
+        down=max(1, math.ceil(unit.min_down_s / step_s - WHOLE), delay),
+        held_on=min(held_on, problem.count),
+        held_off=min(held_off, problem.count),
+    )
+
+
+def _edges(unit: PlanUnit) -> tuple[Floats, Floats]:
+    upper = np.cumsum(np.asarray(unit.segment_kw, dtype=float))
+    lower = upper - np.asarray(unit.segment_kw, dtype=float)
+    if upper.size:
+        upper[-1] = INF
+    return lower, upper
+
+
+def _widths(unit: PlanUnit, state: _State) -> tuple[Floats, np.ndarray]:
+    """Width of each segment between minimum and maximum, and which segments are not empty."""
+    lower, upper = _edges(unit)
+    low, high = state.min_kw[None, :], state.max_kw[None, :]
+    width = np.clip(upper[:, None], low, high) - np.clip(lower[:, None], low, high)
+    keep = np.flatnonzero((width > WHOLE).any(axis=1))
+    return width[keep], keep
+
+
+def _at_minimum(unit: PlanUnit, per_kwh: Floats, state: _State) -> Floats:
+    """What the segments below minimum output add up to, per hour."""
+    lower, upper = _edges(unit)
+    low = state.min_kw[None, :]
+    used = np.clip(low, lower[:, None], upper[:, None]) - lower[:, None]
+    return np.asarray((per_kwh[:, None] * used).sum(axis=0))
+
+
+def _affordable(unit: PlanUnit, allowed: np.ndarray, fuel: Floats, step_h: float) -> int:
+    """How many first intervals the unit may and can run: hard limits go before minimum times."""
+    count = len(allowed)
+    last = count if allowed.all() else int(np.argmin(allowed))
+    if unit.run_h_left is not None:
+        last = min(last, math.floor(unit.run_h_left / step_h + WHOLE))
+    if unit.fuel_left is not None:
+        used = np.cumsum(fuel)
+        last = min(last, int(np.searchsorted(used, unit.fuel_left + WHOLE, side="right")))
+    return last
+
+
+def _budgets(
+    problem: PlanProblem,
+    unit: PlanUnit,
+    state: _State,
+    min_fuel: Floats,
+    width: Floats,
+    fuel: Floats,
+) -> tuple[float | None, float | None, int | None]:
+    """The unit's budgets, None for those that no schedule could use up."""
+    step_h = problem.step_s / SECONDS_PER_HOUR
+    run_h, fuel_left, starts = unit.run_h_left, unit.fuel_left, unit.starts_left
+    if run_h is not None and run_h >= problem.count * step_h - WHOLE:
+        run_h = None
+    if fuel_left is not None:
+        highest = float(fuel.max(initial=0.0))
+        most = float((min_fuel + highest * width.sum(axis=0)).sum()) * step_h
+        fuel_left = None if fuel_left >= most else fuel_left
+    if starts is not None and starts >= math.ceil(problem.count / (state.up + state.down)) + 1:
+        starts = None
+    return run_h, fuel_left, starts
+
+
+def _likeness(group: Group, number: int) -> Hashable:
+    """What must be equal for units to be counted together; unique where counting is not exact."""
+    budgeted = (group.run_h_left, group.fuel_left, group.starts_left) != (None, None, None)
+    soft = bool(group.must_run.any()) and not group.must_run_hard
+    if budgeted or soft or group.ramp_kw < INF:
+        return number
+    return (
+        group.area,
+        group.unit.gives_reserve,
+        group.unit.ramp_kw_per_s,
+        group.up,
+        group.down,
+        group.must_run_hard and group.unit.must_run,
+        group.start_usd,
+        group.min_kw.tobytes(),
+        group.max_kw.tobytes(),
+        group.min_usd_per_h.tobytes(),
+        group.width_kw.tobytes(),
+        group.width_usd_per_kwh.tobytes(),
+    )
+
+
+def _merge(members: list[Group]) -> Group:
+    if len(members) == 1:
+        return members[0]
+    first = members[0]
+    fields = {name: getattr(first, name) for name in Group.__dataclass_fields__}
+    fields["members"] = tuple(number for group in members for number in group.members)
+    fields["on_before"] = sum(group.on_before for group in members)
+    fields["held_on"] = np.sum([group.held_on for group in members], axis=0)
+    fields["held_off"] = np.sum([group.held_off for group in members], axis=0)
+    return Group(**fields)

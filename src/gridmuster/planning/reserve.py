@@ -1,0 +1,172 @@
+"""Reserve: what could be raised at once covers the loss of the largest unit that is on, and more.
+
+    headroom(t) + short(t) >= largest(t) + reserve_kw(t)
+    headroom = sum over units on (max - p) + stores + (import limit - import + export)
+    largest  >= max_i(t) for every unit i that is on
+
+A unit's own headroom is lost with it, so that its full ``max_kw`` counts as the loss. A store gives
+what its inverter has left, as far as its energy above the floor lasts `HOLD_H`. A unit gives what
+it can ramp to within `RESPONSE_S`.
+
+Rows are only made where they can bind: where the connection alone covers demand, all charging, the
+largest unit and the reserve, they cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gridmuster.planning.balance import AreaColumns
+from gridmuster.planning.commitment import CommitmentColumns
+from gridmuster.planning.linear import INF, Floats, Ints, LinearModel
+from gridmuster.planning.objectives import AreaCosts
+from gridmuster.planning.output import OutputColumns
+from gridmuster.planning.prepare import Group
+from gridmuster.planning.problem import PlanArea, PlanStore
+from gridmuster.planning.storage import StoreColumns
+
+#: Energy behind a store's headroom must last until replacements run: a quarter of an hour.
+HOLD_H = 0.25
+#: Time within which headroom must be there: the ten minutes of spinning reserve.
+RESPONSE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class AreaParts:
+    """All that stands in one area's reserve rows."""
+
+    area: PlanArea
+    costs: AreaCosts
+    columns: AreaColumns
+    groups: list[tuple[Group, CommitmentColumns, OutputColumns]] = field(default_factory=list)
+    stores: list[tuple[PlanStore, StoreColumns]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveColumns:
+    """Where reserve rows were made (interval numbers), and what is missing there."""
+
+    where: Ints
+    short: Ints
+    headroom: tuple[Ints, ...]
+
+
+def binding_intervals(parts: AreaParts) -> Ints:
+    """Intervals in which the connection alone may not be enough."""
+    area = parts.area
+    need = np.asarray(area.demand_kw, dtype=float) + np.asarray(area.reserve_kw, dtype=float)
+    for store, _ in parts.stores:
+        need = need + np.asarray(store.charge_kw, dtype=float)
+    largest = np.zeros(len(need))
+    for group, _, _ in parts.groups:
+        largest = np.maximum(largest, group.max_kw)
+    wanted = (largest > 0.0) | (np.asarray(area.reserve_kw, dtype=float) > 0.0)
+    import_kw = np.asarray(area.import_limit_kw, dtype=float)
+    return np.flatnonzero(wanted & (need + largest > import_kw))
+
+
+def add_reserve(
+    model: LinearModel, parts: AreaParts, step_h: float, all_intervals: bool = False
+) -> ReserveColumns:
+    """Reserve rows of one area, where they can bind or (for headroom's own worth) everywhere."""
+    area, costs = parts.area, parts.costs
+    where = np.arange(len(area.demand_kw)) if all_intervals else binding_intervals(parts)
+    size = len(where)
+    short = model.columns(size, 0.0, INF, costs.reserve_usd_per_kwh * step_h)
+    if not size:
+        return ReserveColumns(where, short, ())
+    import_kw = np.asarray(area.import_limit_kw, dtype=float)[where]
+    reserve_kw = np.asarray(area.reserve_kw, dtype=float)[where]
+    largest = _largest(model, parts, where)
+    headroom = model.columns(size, 0.0, INF, 0.0)
+    rows = model.rows(size, -import_kw, INF)
+    _headroom(model, parts, rows, where)
+    model.entries(rows, headroom, -1.0)
+    rows = model.rows(size, reserve_kw, INF)
+    model.entries(rows, headroom, 1.0)
+    model.entries(rows, short, 1.0)
+    model.entries(rows, largest, -1.0)
+    steps = []
+    if costs.headroom_kw:
+        rows = model.rows(size, 0.0, INF)
+        model.entries(rows, headroom, 1.0)
+        for kw, usd in zip(costs.headroom_kw, costs.headroom_usd_per_kwh, strict=True):
+            column = model.columns(size, 0.0, kw, -usd * step_h)
+            model.entries(rows, column, -1.0)
+            steps.append(column)
+    return ReserveColumns(where, short, tuple(steps))
+
+
+def _largest(model: LinearModel, parts: AreaParts, where: Ints) -> Ints:
+    """Largest unit that is on; units always on set a floor that spares smaller ones their rows."""
+    floor: Floats = np.zeros(len(where))
+    for group, _, _ in parts.groups:
+        always = group.must_run_hard & group.must_run[where]
+        floor = np.maximum(floor, np.where(always, group.max_kw[where], 0.0))
+    largest = model.columns(len(where), floor, INF, 0.0)
+    for group, commitment, _ in parts.groups:
+        at = np.flatnonzero(group.max_kw[where] > floor)
+        if not at.size:
+            continue
+        on = commitment.on[where[at]]
+        if group.count > 1:
+            single = model.columns(len(at), 0.0, 1.0, 0.0, integer=True)
+            rows = model.rows(len(at), 0.0, INF)
+            model.entries(rows, single, float(group.count))
+            model.entries(rows, on, -1.0)
+            on = single
+        rows = model.rows(len(at), 0.0, INF)
+        model.entries(rows, largest[at], 1.0)
+        model.entries(rows, on, -group.max_kw[where[at]])
+    return largest
+
+
+def _headroom(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> None:
+    """Put the area's headroom, less its import limit, into rows."""
+    model.entries(rows, parts.columns.bought[where], -1.0)
+    model.entries(rows, parts.columns.sold[where], 1.0)
+    for group, commitment, output in parts.groups:
+        if group.is_block or not group.unit.gives_reserve:
+            continue
+        spread = (group.max_kw - group.min_kw)[where]
+        reach = group.unit.ramp_kw_per_s * RESPONSE_S
+        if reach >= float(spread.max()):
+            model.entries(rows, commitment.on[where], spread)
+            for columns in output.above:
+                model.entries(rows, columns[where], -1.0)
+            continue
+        given = model.columns(len(where), 0.0, reach * group.count, 0.0)
+        model.entries(rows, given, 1.0)
+        left = model.rows(len(where), 0.0, INF)
+        model.entries(left, commitment.on[where], spread)
+        for columns in output.above:
+            model.entries(left, columns[where], -1.0)
+        model.entries(left, given, -1.0)
+        able = model.rows(len(where), 0.0, INF)
+        model.entries(able, commitment.on[where], np.full(len(where), reach))
+        model.entries(able, given, -1.0)
+    for store, columns_of_store in parts.stores:
+        if store.gives_reserve:
+            _store_headroom(model, store, columns_of_store, rows, where)
+
+
+def _store_headroom(
+    model: LinearModel, store: PlanStore, columns: StoreColumns, rows: Ints, where: Ints
+) -> None:
+    discharge_kw = np.asarray(store.discharge_kw, dtype=float)[where]
+    most = discharge_kw + np.asarray(store.charge_kw, dtype=float)[where]
+    given = model.columns(len(where), 0.0, most, 0.0)
+    model.entries(rows, given, 1.0)
+    inverter = model.rows(len(where), -discharge_kw, INF)
+    model.entries(inverter, given, -1.0)
+    model.entries(inverter, columns.discharge[where], -1.0)
+    model.entries(inverter, columns.charge[where], 1.0)
+    lasts = store.discharge_efficiency / HOLD_H
+    energy = model.rows(len(where), lasts * store.min_energy_kwh, INF)
+    model.entries(energy, columns.energy[where], lasts)
+    model.entries(energy, given, -1.0)
+    if columns.floor is not None:
+        # Below the floor a store gives nothing, and that must not make the rows contradict.
+        model.entries(energy, columns.floor[where], lasts)

@@ -1,0 +1,89 @@
+"""Stores: energy carried on, one-way efficiencies, floors, end wishes, no burning of energy.
+
+    e(t) = (1 - self_discharge)^h e(t-1) + eta_c c(t) h - d(t) h / eta_d
+
+Charging and discharging at once only pays where energy is worth less than nothing; there (and
+where a solution shows it) a binary forbids it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridmuster.planning.linear import INF, Floats, Ints, LinearModel
+from gridmuster.planning.objectives import STORE_END_SHARE, STORE_FLOOR_SHARE, StoreCosts
+from gridmuster.planning.problem import PlanStore
+
+
+@dataclass(frozen=True, slots=True)
+class StoreColumns:
+    """Columns of one store and its energy rows; ``floor`` is what is missing to the floor."""
+
+    charge: Ints
+    discharge: Ints
+    energy: Ints
+    floor: Ints | None
+    end: Ints
+    energy_rows: Ints
+
+
+def held_share(store: PlanStore, step_h: float) -> float:
+    """Share of its energy that a store keeps over one interval."""
+    return float((1.0 - store.self_discharge_per_h) ** step_h)
+
+
+def lowest_kwh(store: PlanStore, count: int, step_h: float) -> Floats:
+    """Least energy at the end of each interval: the floor, or what is left when untouched.
+
+    A store below its floor is never drawn further; nothing forces it up if nothing can.
+    """
+    held = held_share(store, step_h) ** np.arange(1, count + 1)
+    first = min(store.initial_energy_kwh, store.max_energy_kwh)
+    return np.asarray(np.minimum(store.min_energy_kwh, first * held))
+
+
+def add_store(
+    model: LinearModel, store: PlanStore, costs: StoreCosts, step_h: float, unserved_usd: float
+) -> StoreColumns:
+    """Columns and rows of one store."""
+    count = len(store.charge_kw)
+    charge = model.columns(count, 0.0, store.charge_kw, costs.charge_usd_per_kwh * step_h)
+    discharge = model.columns(count, 0.0, store.discharge_kw, costs.discharge_usd_per_kwh * step_h)
+    lowest = lowest_kwh(store, count, step_h)
+    worth = np.zeros(count)
+    worth[-1] = -costs.end_value_usd_per_kwh
+    energy = model.columns(count, lowest, store.max_energy_kwh, worth)
+    before = np.zeros(count)
+    held = held_share(store, step_h)
+    before[0] = held * min(store.initial_energy_kwh, store.max_energy_kwh)
+    rows = model.rows(count, before, before)
+    model.entries(rows, energy, 1.0)
+    model.entries(rows[1:], energy[:-1], -held)
+    model.entries(rows, charge, -store.charge_efficiency * step_h)
+    model.entries(rows, discharge, step_h / store.discharge_efficiency)
+    floor = None
+    if (lowest < store.min_energy_kwh).any():
+        floor = model.columns(count, 0.0, INF, STORE_FLOOR_SHARE * unserved_usd)
+        wish = model.rows(count, store.min_energy_kwh, INF)
+        model.entries(wish, energy, 1.0)
+        model.entries(wish, floor, 1.0)
+    end = model.columns(1, 0.0, INF, STORE_END_SHARE * unserved_usd)
+    wish = model.rows(1, min(store.end_min_kwh, store.max_energy_kwh), INF)
+    model.entries(wish, energy[-1:], 1.0)
+    model.entries(wish, end, 1.0)
+    return StoreColumns(charge, discharge, energy, floor, end, rows)
+
+
+def add_exclusion(model: LinearModel, store: PlanStore, columns: StoreColumns, where: Ints) -> None:
+    """Forbid charging and discharging at once in some intervals: c <= C y, d <= D (1 - y)."""
+    charge_kw = np.asarray(store.charge_kw, dtype=float)[where]
+    discharge_kw = np.asarray(store.discharge_kw, dtype=float)[where]
+    charging = model.columns(len(where), 0.0, 1.0, 0.0, integer=True)
+    rows = model.rows(len(where), -INF, 0.0)
+    model.entries(rows, columns.charge[where], 1.0)
+    model.entries(rows, charging, -charge_kw)
+    rows = model.rows(len(where), -INF, discharge_kw)
+    model.entries(rows, columns.discharge[where], 1.0)
+    model.entries(rows, charging, discharge_kw)
