@@ -75,6 +75,7 @@ class Core:
             self._planner,
             self._recorder,
         )
+        self.now_ms = 0
         self._snapshot: Snapshot | None = None
         self._decisions: dict[str, AreaDecision] = {}
 
@@ -94,6 +95,7 @@ class Core:
             an equal state give equal outputs.
         """
         memory = self.state
+        self.now_ms = now_ms
         memory.session.cycle += 1
         self._board.begin()
         self._recorder.begin(now_ms)
