@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from gridmuster.fleet.devices import (
     Device,
+    EmergencyGenerator,
+    Engine,
     Generator,
     Photovoltaic,
     Store,
@@ -52,7 +54,8 @@ ALLOWED: Final = Allowed()
 class Envelope(Struct, frozen=True):
     """What never changes about a device at its site, worked out once (see `envelope`).
 
-    Powers in kW, fuel in l or m3, energies in kWh; caps None where there is none.
+    Powers in kW, fuel in l or m3, energies in kWh; caps None where there is none. ``parallels``
+    is False for an engine behind a transfer switch; whatever has an inverter always parallels.
     """
 
     device: Device
@@ -135,7 +138,8 @@ def envelope(site: Site, device: Device) -> Envelope:
         charge_kw=store.max_charge_kw if store else 0.0,
         min_load_kw=min_load_kw,
         export_limit_kw=site.transfer.export_limit_kw,
-        parallels=not generator or site.transfer.engine_may_export,
+        parallels=not isinstance(device, EmergencyGenerator | Engine)
+        or site.transfer.engine_may_export,
         has_tank=generator is not None and generator.tank is not None,
         fuel_floor=fuel_floor(site, generator) if generator else 0.0,
         min_up_h=generator.min_up_s / SECONDS_PER_HOUR if generator else 0.0,
