@@ -44,6 +44,17 @@ class Bus(Protocol):
         """Begin to connect; returns at once and keeps trying until `stop`."""
         ...
 
+    async def wait_connected(self, timeout_s: float = ...) -> None:
+        """Wait until messages flow.
+
+        Args:
+            timeout_s: longest wait, s of real time.
+
+        Raises:
+            LinkError: when they still do not, with the reason.
+        """
+        ...
+
     async def stop(self) -> None:
         """Disconnect in order; nothing is delivered afterwards."""
         ...
@@ -119,6 +130,13 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._queue)
+
+    def put_back(self, message: Outgoing) -> None:
+        """Return a message to the head; it goes, being the oldest, when the queue is full."""
+        if len(self._queue) >= self._limit:
+            self._stats.dropped_full += 1
+        else:
+            self._queue.appendleft(message)
 
     def put(self, message: Outgoing) -> None:
         """Append one message, at the cost of the oldest when full."""

@@ -206,6 +206,18 @@ class MemoryBus:
         """Connect; see `open`."""
         self.open()
 
+    async def wait_connected(self, timeout_s: float = 0.0) -> None:
+        """Check that messages flow; nothing happens here that could be waited for.
+
+        Args:
+            timeout_s: not used.
+
+        Raises:
+            LinkError: when they do not.
+        """
+        if not self.connected:
+            raise LinkError("the link to the memory broker is cut or was never opened")
+
     async def stop(self) -> None:
         """Disconnect; see `close`."""
         self.close()
