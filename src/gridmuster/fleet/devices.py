@@ -8,7 +8,7 @@ a nameplate value overrides them.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,6 +47,17 @@ class PermitClass(StrEnum):
     CALIFORNIA_EMERGENCY = "california_emergency"
     EU_MCP = "eu_mcp"
     UNRESTRICTED = "unrestricted"
+
+
+#: Hours a calendar year outside real outages that a class allows at most, h; None: no cap of its
+#: own. 40 CFR 63.6640(f), 60.4211(f); 17 CCR 93115.6 (testing of a new engine); EU MCP Directive.
+PERMIT_CAP_H: Final[dict[PermitClass, float | None]] = {
+    PermitClass.EPA_EMERGENCY: 100.0,
+    PermitClass.EPA_NON_EMERGENCY: None,
+    PermitClass.CALIFORNIA_EMERGENCY: 50.0,
+    PermitClass.EU_MCP: 500.0,
+    PermitClass.UNRESTRICTED: None,
+}
 
 
 class Permit(Part):

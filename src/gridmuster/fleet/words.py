@@ -1,0 +1,192 @@
+"""What a part of a fleet should have been, in plain words: field, type, bounds and meaning."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from gridmuster.errors import Fault
+from gridmuster.fleet.devices import ID_PATTERN
+from gridmuster.fleet.place import Part, Place, did_you_mean, listed, shown
+
+SCALAR_WORDS: Final[dict[type, str]] = {
+    float: "a number",
+    int: "a whole number",
+    bool: "true or false",
+    str: "text",
+}
+#: What pydantic's faults mean; bounds come from the fault's own context.
+LIMIT_WORDS: Final[dict[str, str]] = {
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be below {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "enum": "is not one of those known",
+    "literal_error": "is not one of those known",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length}",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "model_type": "must be a block of fields",
+    "model_attributes_type": "must be a block of fields",
+    "dict_type": "must be a block of fields",
+    "invalid_key": "a field's name must be text",
+}
+
+
+def faults_of(error: ValidationError, model: type[BaseModel], place: Place) -> Iterator[Fault]:
+    """Every fault that pydantic found in one part of a fleet, in plain words.
+
+    Args:
+        error: what pydantic raised.
+        model: the part's class.
+        place: where the part stands.
+    """
+    for item in error.errors(include_url=False):
+        parts = tuple(item["loc"])
+        owner, field = field_at(model, parts)
+        value = "nothing" if item["type"] == "missing" else shown(item["input"])
+        limit, expected = _words(item["type"], item, parts, owner, field)
+        yield place.fault(*parts, value=value, limit=limit, expected=expected)
+
+
+def _words(
+    kind: str,
+    item: Mapping[str, Any],
+    parts: Sequence[Part],
+    owner: type[BaseModel] | None,
+    field: FieldInfo | None,
+) -> tuple[str, str]:
+    """The rule that was broken and what is expected instead."""
+    name = str(parts[-1]) if parts else ""
+    wanted = expected_of(field) if field is not None else "see the fleet file's documentation"
+    if kind == "extra_forbidden" and owner is not None:
+        known = list(owner.model_fields)
+        limit = f"{word_for(owner)} has no field {name}{did_you_mean(name, known)}"
+        return limit, f"one of {listed(known)}"
+    if kind == "missing":
+        if isinstance(parts[-1], int):
+            return "an entry is missing", "longitude and latitude, in degrees"
+        return f"{name} is required", wanted
+    if kind == "string_pattern_mismatch":
+        return (
+            "an id has letters, digits, and _ . : - after the first, at most 128 in all",
+            "an id like north-tower-07",
+        )
+    words = LIMIT_WORDS.get(kind)
+    limit = words.format(**item.get("ctx", {})) if words else str(item["msg"])
+    if kind in ("enum", "literal_error") and isinstance(item["input"], str) and field is not None:
+        limit += did_you_mean(item["input"], choices_of(field.annotation))
+    if kind == "string_type":
+        wanted = f"{wanted}, in quotes"
+    return limit, wanted
+
+
+def word_for(model: type[BaseModel]) -> str:
+    """A class of the fleet as a reader knows it: ``EmergencyGenerator`` is emergency generator."""
+    text = "".join(
+        f" {letter.lower()}" if letter.isupper() else letter for letter in model.__name__
+    )
+    return text.strip()
+
+
+def expected_of(field: FieldInfo) -> str:
+    """What a field wants: its type, its bounds and its meaning with the unit."""
+    text = type_words(field.annotation)
+    bounds = _bounds(field)
+    if any(getattr(item, "pattern", None) == ID_PATTERN for item in field.metadata):
+        text = "an id"
+    if bounds:
+        text = f"{text} {bounds}"
+    return f"{text}: {field.description}" if field.description else text
+
+
+def type_words(annotation: Any) -> str:
+    """A type in words: a number, text, one of a few words, a list, a block of fields."""
+    bare = bare_type(annotation)
+    choices = choices_of(bare)
+    if choices:
+        return choices[0] if len(choices) == 1 else f"one of {listed(choices)}"
+    if isinstance(bare, type) and issubclass(bare, BaseModel):
+        return f"a block with {listed(bare.model_fields)}"
+    if get_origin(bare) in (tuple, list):
+        return f"a list of {plural(bare_type(get_args(bare)[0]))}"
+    return SCALAR_WORDS.get(bare, "a value")
+
+
+def plural(annotation: Any) -> str:
+    """What a list holds, in words."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"blocks with {listed(annotation.model_fields)}"
+    return {str: "words", float: "numbers"}.get(annotation, "lists")
+
+
+def _bounds(field: FieldInfo) -> str:
+    words = []
+    for item in field.metadata:
+        for name, word in (
+            ("gt", "above"),
+            ("ge", "at least"),
+            ("lt", "below"),
+            ("le", "at most"),
+        ):
+            bound = getattr(item, name, None)
+            if bound is not None:
+                words.append(f"{word} {bound:g}")
+    return " and ".join(words)
+
+
+def bare_type(annotation: Any) -> Any:
+    """A type without its None: ``float | None`` is ``float``."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        kept = [arg for arg in get_args(annotation) if arg is not type(None)]
+        return kept[0] if len(kept) == 1 else annotation
+    return annotation
+
+
+def choices_of(annotation: Any) -> list[str]:
+    """The words a type allows, when it allows only a few."""
+    bare = bare_type(annotation)
+    if get_origin(bare) is Literal:
+        return [str(choice) for choice in get_args(bare)]
+    if isinstance(bare, type) and issubclass(bare, StrEnum):
+        return [member.value for member in bare]
+    return []
+
+
+def field_at(
+    model: type[BaseModel], parts: Sequence[Part]
+) -> tuple[type[BaseModel] | None, FieldInfo | None]:
+    """The class that holds the last part of a path, and that part's field.
+
+    Args:
+        model: the class at the start of the path.
+        parts: names and indices.
+
+    Returns:
+        The class (None below a list of plain values) and the field (None when there is none).
+    """
+    here: Any = model
+    owner: type[BaseModel] | None = model
+    field: FieldInfo | None = None
+    for part in parts:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            owner, field = here, here.model_fields.get(str(part))
+            here = bare_type(field.annotation) if field is not None else None
+        elif get_origin(here) is tuple:
+            owner, here = None, bare_type(get_args(here)[0])
+    return owner, field
