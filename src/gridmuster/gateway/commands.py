@@ -236,7 +236,7 @@ class CommandDesk:
             memory.stop_latched,
             unit.id in station.config.maintenance,
             False,
-            max(2.0 * station.config.scan_s, 1.0),
+            station.config.scan_s,
         )
 
     def _export_without(self, unit: Unit) -> float | None:

@@ -10,7 +10,7 @@ class AgentConfig:
     """How a site behaves. Times are seconds of plant time.
 
     Args:
-        scan_s: expected time between scans; the energy of a store is guarded two scans ahead.
+        scan_s: expected time between scans; the energy of a store is guarded one scan ahead.
         heartbeat_s: longest silence between two reports.
         link_allowance_s: how late a command may be on the link, on top of the 5 s of skew.
         return_after_s: how long the utility must be healthy before the site goes back to it

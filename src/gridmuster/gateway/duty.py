@@ -33,7 +33,7 @@ class Phase(Enum):
 
 
 class Failure(Enum):
-    """Why a set is left: it says so itself, or it does not react."""
+    """Why a set is left: it says so itself, or it does not react or stops unasked."""
 
     BROKEN = "broken"
     DEAF = "deaf"
@@ -42,11 +42,12 @@ class Failure(Enum):
 class Try:
     """One attempt to have a set carry the load: when it began and was last asked, ms."""
 
-    __slots__ = ("began_ms", "ordered_ms")
+    __slots__ = ("began_ms", "ordered_ms", "was_on")
 
     def __init__(self, now_ms: int) -> None:
         self.began_ms = now_ms
         self.ordered_ms = now_ms
+        self.was_on = False
 
 
 class LocalDuty:
@@ -232,10 +233,13 @@ class LocalDuty:
             if self._failed.get(unit.id) is Failure.BROKEN and not broken:
                 self.forgive(unit)
             tried = self._tries.get(unit.id)
-            if tried is None or unit.ready:
+            if tried is None:
+                continue
+            if unit.on:
+                tried.was_on = True
                 continue
             waited_s = (now_ms - tried.began_ms) / MS_PER_S
-            deaf = not unit.on and waited_s >= station.config.respond_s
+            deaf = tried.was_on or waited_s >= station.config.respond_s
             if broken or deaf:
                 self._failed[unit.id] = Failure.BROKEN if broken else Failure.DEAF
                 del self._tries[unit.id]

@@ -17,6 +17,7 @@ from gridmuster.gateway.unit import (
     IDLE,
     LOCKED,
     RUNNING,
+    TOLERANCE_FRACTION,
     UNKNOWN,
     Target,
     Unit,
@@ -111,14 +112,16 @@ class MarketDuty:
             dt_s: time since the last scan, s.
             out: where orders and frames go.
         """
+        local_duty = self._station.local_duty
         for unit in self._station.units:
             target = unit.target
             if target is not None:
                 self._follow(unit, target, now_ms, dt_s, out)
-            elif unit.generator is not None and unit.on and unit.mode == AUTO:
+            elif unit.generator is not None and unit.on and unit.mode == AUTO and not local_duty:
                 self._adopt(unit, now_ms)
         self._keep_load_fed(now_ms, out)
-        self._keep_export_limit(now_ms, dt_s, out)
+        if not local_duty:
+            self._keep_export_limit(now_ms, dt_s, out)
 
     def drop_all(self, reason: str, now_ms: int, out: AgentOutput) -> None:
         """Leave market duty at once; what was pending has failed for this reason."""
@@ -232,23 +235,26 @@ class MarketDuty:
         return ""
 
     def _guard_energy(self, unit: Unit, target: Target, now_ms: int, out: AgentOutput) -> None:
-        """A store that would pass a bound within two scans goes to 0 kW."""
+        """A store gives and takes no more than its bounds allow until the next scan."""
         energy_kwh = unit.energy_kwh
         if energy_kwh is None:
             return
         limits = unit.limits
-        ahead_h = 2.0 * self._station.config.scan_s / SECONDS_PER_HOUR
+        scan_h = self._station.config.scan_s / SECONDS_PER_HOUR
         if target.power_kw > 0.0:
-            after_kwh = energy_kwh - target.power_kw * ahead_h / limits.discharge_efficiency
-            over = after_kwh < limits.min_energy_kwh
+            room_kwh = energy_kwh - limits.min_energy_kwh
+            most_kw = max(room_kwh, 0.0) * limits.discharge_efficiency / scan_h
         else:
-            after_kwh = energy_kwh - target.power_kw * ahead_h * limits.charge_efficiency
-            over = after_kwh > limits.max_energy_kwh
-        if over:
-            target.power_kw = 0.0
-            target.reason = "state of energy is at its bound"
-            target.ordered_ms = now_ms
-            self._station.order(unit, target.setpoint(unit.id), now_ms, out)
+            room_kwh = limits.max_energy_kwh - energy_kwh
+            most_kw = max(room_kwh, 0.0) / limits.charge_efficiency / scan_h
+        if abs(target.power_kw) <= most_kw:
+            return
+        if most_kw < TOLERANCE_FRACTION * limits.rated_kw:
+            most_kw = 0.0
+        target.power_kw = most_kw if target.power_kw > 0.0 else 0.0 - most_kw
+        target.reason = "state of energy is at its bound"
+        target.ordered_ms = now_ms
+        self._station.order(unit, target.setpoint(unit.id), now_ms, out)
 
     def _judge(self, unit: Unit, target: Target, now_ms: int) -> tuple[Outcome, str] | None:
         """Whether a target is measured, missed, or under way (None)."""
@@ -319,6 +325,9 @@ class MarketDuty:
         if not target.settled:
             target.settled = True
             self._desk.settle(unit, Outcome.FAILED, reason, now_ms, out)
+        if target.order in (Order.RESET, Order.EMERGENCY_STOP):
+            unit.target = None
+            return
         resting = unit.generator is not None and not unit.on
         if resting or (unit.limits.store and unit.power_kw == 0.0 and target.power_kw == 0.0):
             unit.target = None

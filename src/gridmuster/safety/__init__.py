@@ -6,6 +6,8 @@ before it obeys, and the site wins.
 
 from __future__ import annotations
 
+from typing import Final
+
 from gridmuster.safety.context import (
     ALLOWED,
     Allowed,
@@ -33,6 +35,9 @@ __all__ = [
 ]
 
 
+_RUN: Final = Order.RUN
+
+
 def check(context: Context, setpoint: Setpoint) -> Verdict:
     """The strictest verdict of all predicates on one setpoint.
 
@@ -48,7 +53,7 @@ def check(context: Context, setpoint: Setpoint) -> Verdict:
         Allowed, reduced (power towards zero, never beyond it), or refused.
     """
     order = setpoint.order
-    if order is not Order.RUN:
+    if order is not _RUN:
         reading = context.reading
         if order is Order.RESET and (
             context.maintenance or (reading is not None and reading.mode is not SwitchMode.AUTO)

@@ -73,6 +73,8 @@ class Envelope(Struct, frozen=True):
     min_up_h: float
     min_down_s: float
     max_starts: int
+    permit_class: str
+    purposes: tuple[Purpose, ...]
     permit_stop_h: float | None
     alert_stop_h: float | None
     min_energy_kwh: float
@@ -145,6 +147,8 @@ def envelope(site: Site, device: Device) -> Envelope:
         min_up_h=generator.min_up_s / SECONDS_PER_HOUR if generator else 0.0,
         min_down_s=generator.min_down_s if generator else 0.0,
         max_starts=generator.max_starts_per_day if generator else 0,
+        permit_class=permit.permit_class.value if permit else "",
+        purposes=tuple(permits.RULES[permit.permit_class].purposes) if permit else (),
         permit_stop_h=permits.stop_h(permit) if permit else None,
         alert_stop_h=permits.alert_stop_h(permit) if permit else None,
         min_energy_kwh=store.min_energy_kwh if store else 0.0,
@@ -155,14 +159,14 @@ def envelope(site: Site, device: Device) -> Envelope:
     )
 
 
-_ON: Final = frozenset({DeviceState.STARTING, DeviceState.WARMING, DeviceState.RUNNING})
+_STARTING: Final = DeviceState.STARTING
+_WARMING: Final = DeviceState.WARMING
+_RUNNING: Final = DeviceState.RUNNING
 
 
 def is_on(reading: DeviceReading | None) -> bool:
     """Whether a device was last seen on: starting, warming or running."""
-    return reading is not None and reading.state in _ON
-
-
-def is_outage(purpose: Purpose) -> bool:
-    """Whether a purpose is the site's own backup, which market limits do not bind."""
-    return purpose is Purpose.OUTAGE
+    if reading is None:
+        return False
+    state = reading.state
+    return state is _RUNNING or state is _STARTING or state is _WARMING

@@ -10,13 +10,25 @@ from collections.abc import Callable
 from typing import Final
 
 from gridmuster.fleet.devices import Generator
-from gridmuster.safety import permits
 from gridmuster.safety.context import ALLOWED, Context, Reduced, Refused, Verdict, is_on
 from gridmuster.safety.fuel import fuel_rate
 from gridmuster.signals import DeviceState, Purpose, Quality, Setpoint, Supply, SwitchMode
 from gridmuster.units import SECONDS_PER_HOUR
 
 Predicate = Callable[[Context, Setpoint], Verdict]
+
+# Members bound once: looking them up on the class costs more than the comparison.
+_OUTAGE: Final = Purpose.OUTAGE
+_ALERT: Final = Purpose.EMERGENCY_ALERT
+_AUTO: Final = SwitchMode.AUTO
+_STALE: Final = Quality.STALE
+_BAD: Final = Quality.BAD
+_UNKNOWN: Final = DeviceState.UNKNOWN
+_FAULT: Final = DeviceState.FAULT
+_LOCKED: Final = DeviceState.LOCKED
+_COOLING: Final = DeviceState.COOLING
+_DEAD: Final = Supply.DEAD
+_UNKNOWN_SUPPLY: Final = Supply.UNKNOWN
 
 
 def local_hand_wins(context: Context, setpoint: Setpoint) -> Verdict:
@@ -26,7 +38,7 @@ def local_hand_wins(context: Context, setpoint: Setpoint) -> Verdict:
     if context.maintenance:
         return Refused(7, "locked for maintenance at the site")
     reading = context.reading
-    if reading is not None and reading.mode is not SwitchMode.AUTO:
+    if reading is not None and reading.mode is not _AUTO:
         return Refused(7, f"mode switch is in {reading.mode.value}, not in auto")
     return ALLOWED
 
@@ -36,12 +48,12 @@ def no_stale_start(context: Context, setpoint: Setpoint) -> Verdict:
     reading = context.reading
     if reading is None:
         return Refused(9, "no reading of the device yet")
-    unknown = reading.state is DeviceState.UNKNOWN
+    unknown = reading.state is _UNKNOWN
     if (
         not unknown
         and context.reading_age_s <= context.reading_limit_s
-        and reading.quality is not Quality.STALE
-        and reading.quality is not Quality.BAD
+        and reading.quality is not _STALE
+        and reading.quality is not _BAD
     ):
         return ALLOWED
     if unknown or not is_on(reading):
@@ -56,7 +68,7 @@ def no_stale_start(context: Context, setpoint: Setpoint) -> Verdict:
 
 def local_backup_first(context: Context, setpoint: Setpoint) -> Verdict:
     """1: while the utility is away the site serves itself and nobody else."""
-    if setpoint.purpose is Purpose.OUTAGE:
+    if setpoint.purpose is _OUTAGE:
         if context.local_duty or not context.utility_ok:
             return ALLOWED
         return Refused(1, "there is no outage at the site")
@@ -64,14 +76,14 @@ def local_backup_first(context: Context, setpoint: Setpoint) -> Verdict:
         return Refused(1, "serves its own site until the utility is back for good")
     if not context.utility_ok:
         return Refused(1, "utility is not healthy at the site")
-    if context.supply is Supply.DEAD:
+    if context.supply is _DEAD:
         return Refused(1, "the site's own load is dead")
     return ALLOWED
 
 
 def no_dead_line(context: Context, setpoint: Setpoint) -> Verdict:
     """2: no power towards a line that is not known to be healthy, fresh within its limit."""
-    if setpoint.purpose is Purpose.OUTAGE or (setpoint.power_kw <= 0.0 and _inverter(context)):
+    if setpoint.purpose is _OUTAGE or (setpoint.power_kw <= 0.0 and _inverter(context)):
         return ALLOWED
     if not context.utility_ok:
         return Refused(2, "utility is not healthy at the point of interconnection")
@@ -81,7 +93,7 @@ def no_dead_line(context: Context, setpoint: Setpoint) -> Verdict:
             f"telemetry of the point of interconnection is {context.utility_age_s:.0f} s old; "
             f"limit {context.utility_limit_s:.0f} s",
         )
-    if context.supply is Supply.UNKNOWN:
+    if context.supply is _UNKNOWN_SUPPLY:
         return Refused(2, "the site's supply is not known")
     return ALLOWED
 
@@ -92,7 +104,7 @@ def within_export(context: Context, setpoint: Setpoint) -> Verdict:
     The agreement on file is the site's export limit; an engine gives at least its minimum load,
     so an allowance below that is a refusal.
     """
-    if setpoint.purpose is Purpose.OUTAGE:
+    if setpoint.purpose is _OUTAGE:
         return ALLOWED
     limits = context.envelope
     if not limits.parallels:
@@ -117,7 +129,7 @@ def within_export(context: Context, setpoint: Setpoint) -> Verdict:
 def fuel_reserve(context: Context, setpoint: Setpoint) -> Verdict:
     """3: no market run below the reserve, and no start whose least run would end below it."""
     limits = context.envelope
-    if not limits.has_tank or setpoint.purpose is Purpose.OUTAGE or context.reading is None:
+    if not limits.has_tank or setpoint.purpose is _OUTAGE or context.reading is None:
         return ALLOWED
     level = context.reading.fuel_level
     if level is None:
@@ -136,12 +148,13 @@ def fuel_reserve(context: Context, setpoint: Setpoint) -> Verdict:
 def permit_hours(context: Context, setpoint: Setpoint) -> Verdict:
     """4: the class must allow the purpose, and the least run must end before 90 % of the cap."""
     limits = context.envelope
-    device = limits.device
-    if setpoint.purpose is Purpose.OUTAGE or not isinstance(device, Generator):
+    purpose = setpoint.purpose
+    if purpose is _OUTAGE or not limits.generator:
         return ALLOWED
-    permit_class = device.permit.permit_class
-    if not permits.allows(permit_class, setpoint.purpose, alert_asserted=context.alert_asserted):
-        return Refused(4, f"permit {permit_class.value} forbids {setpoint.purpose.value}")
+    if purpose not in limits.purposes:
+        return Refused(4, f"permit {limits.permit_class} forbids {purpose.value}")
+    if purpose is _ALERT and limits.alert_stop_h is not None and not context.alert_asserted:
+        return Refused(4, f"permit {limits.permit_class}: conditions of an alert not asserted")
     ahead_h = 0.0 if is_on(context.reading) else limits.min_up_h
     if limits.permit_stop_h is not None:
         if context.permit_used_h is None:
@@ -153,7 +166,7 @@ def permit_hours(context: Context, setpoint: Setpoint) -> Verdict:
                 f"at {limits.permit_stop_h:.1f} h",
             )
     if (
-        setpoint.purpose is Purpose.EMERGENCY_ALERT
+        purpose is _ALERT
         and limits.alert_stop_h is not None
         and context.alert_used_h + ahead_h >= limits.alert_stop_h
     ):
@@ -164,9 +177,9 @@ def permit_hours(context: Context, setpoint: Setpoint) -> Verdict:
 def no_start_loop(context: Context, setpoint: Setpoint) -> Verdict:
     """6: a device that failed to start or is locked out stays out until a person resets it."""
     reading = context.reading
-    if context.locked_out or (reading is not None and reading.state is DeviceState.LOCKED):
+    if context.locked_out or (reading is not None and reading.state is _LOCKED):
         return Refused(6, "locked out after failed starts; reset it by hand")
-    if reading is not None and reading.state is DeviceState.FAULT:
+    if reading is not None and reading.state is _FAULT:
         return Refused(6, "in fault" + (f": {reading.alarms[0]}" if reading.alarms else ""))
     return ALLOWED
 
@@ -186,9 +199,9 @@ def within_rating(context: Context, setpoint: Setpoint) -> Verdict:
 def edge_timers(context: Context, setpoint: Setpoint) -> Verdict:
     """10: least time off, cool-down and starts a day; the site's own backup does not wait."""
     limits, reading = context.envelope, context.reading
-    if not limits.generator or setpoint.purpose is Purpose.OUTAGE or is_on(reading):
+    if not limits.generator or setpoint.purpose is _OUTAGE or is_on(reading):
         return ALLOWED
-    if reading is not None and reading.state is DeviceState.COOLING:
+    if reading is not None and reading.state is _COOLING:
         return Refused(10, "cools down from its last run")
     if context.state_age_s < limits.min_down_s:
         return Refused(10, f"off for {context.state_age_s:.0f} s of {limits.min_down_s:.0f} s")
@@ -207,7 +220,7 @@ def store_bounds(context: Context, setpoint: Setpoint) -> Verdict:
         return Refused(10, "state of energy is not known")
     horizon_h = max(context.horizon_s, 0.001) / SECONDS_PER_HOUR
     if power_kw > 0.0:
-        outage = setpoint.purpose is Purpose.OUTAGE
+        outage = setpoint.purpose is _OUTAGE
         floor_kwh = limits.floor_energy_kwh if outage else limits.min_energy_kwh
         most_kw = max(energy_kwh - floor_kwh, 0.0) * limits.discharge_efficiency / horizon_h
         if power_kw > most_kw:
