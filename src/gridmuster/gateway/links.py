@@ -34,8 +34,13 @@ class Twin(Protocol):
         """Whether it answers at all."""
         ...
 
-    def read_blocks(self) -> list[list[int]] | None:
-        """All blocks of its map at one moment."""
+    @property
+    def version(self) -> int:
+        """Grows whenever a register may have changed."""
+        ...
+
+    def snapshot(self) -> list[int] | None:
+        """All readable registers at this moment; None when it does not answer."""
         ...
 
     def write(self, address: int, values: Sequence[int]) -> bool:
@@ -51,25 +56,26 @@ class LocalLink:
         register_map: its map.
     """
 
-    __slots__ = ("_blocks", "_points", "_twin", "register_map")
+    __slots__ = ("_points", "_twin", "_version", "register_map")
 
     def __init__(self, twin: Twin, register_map: RegisterMap) -> None:
         self._twin = twin
         self.register_map = register_map
-        self._blocks: list[list[int]] | None = None
-        self._points: dict[str, float] = {}
+        self._points: Mapping[str, float] = {}
+        self._version = -1
 
     def scan(self) -> Mapping[str, float] | None:
         """Canonical points; None when it does not answer.
 
         The mapping is the same object as long as the registers are; do not write to it.
         """
-        blocks = self._twin.read_blocks()
-        if blocks is None:
+        regs = self._twin.snapshot()
+        if regs is None:
             return None
-        if blocks != self._blocks:
-            self._points = self.register_map.decode(blocks)
-            self._blocks = blocks
+        version = self._twin.version
+        if version != self._version:
+            self._points = self.register_map.decode_flat(regs)
+            self._version = version
         return self._points
 
     def write(self, write: Write) -> Sent:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gridmuster.registers.compiled import (
     FLOATS,
@@ -22,6 +23,8 @@ from gridmuster.registers.compiled import (
 )
 from gridmuster.registers.schema import PointType
 
+#: Longest memo of orders and of writes seen.
+MAX_KNOWN: Final = 256
 #: Gives the register at an address as it stands after the write, None when it is unknown.
 Held = Callable[[int], int | None]
 
@@ -34,47 +37,76 @@ class Write:
     values: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Field:
     """One value inside a write.
 
     ``raw = round((gain * value + offset) / ten)``, kept within ``low`` and ``high`` before coding.
+
+    Args:
+        address: first register.
+        registers: how many it takes.
+        kind: how it is coded.
+        gain: register units in one unit of the order's value; 0 for a fixed word.
+        offset: register units when the value is 0.
+        ten: power of ten that the controller multiplies the raw number with.
+        low: least that may be written, register units.
+        high: most that may be written, register units.
     """
 
-    address: int
-    registers: int
-    type: PointType
-    gain: float
-    offset: float
-    ten: float = 1.0
-    low: float | None = None
-    high: float | None = None
+    __slots__ = (
+        "_high",
+        "_low",
+        "_offset",
+        "_ten",
+        "address",
+        "fixed",
+        "gain",
+        "kind",
+        "registers",
+    )
+
+    def __init__(
+        self,
+        address: int,
+        registers: int,
+        kind: PointType,
+        gain: float,
+        offset: float,
+        ten: float = 1.0,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> None:
+        self.address = address
+        self.registers = registers
+        self.kind = kind
+        self.gain = gain
+        self._offset = offset
+        self._ten = ten
+        self._low, self._high = low, high
+        #: The registers of a field that does not depend on the value, else None.
+        self.fixed = self.encode(0.0) if gain == 0.0 else None
 
     def encode(self, value: float) -> tuple[int, ...]:
         """Registers that carry an order's value."""
-        number = self.gain * value + self.offset
-        if self.low is not None:
-            number = max(number, self.low)
-        if self.high is not None:
-            number = min(number, self.high)
-        if self.type in FLOATS:
-            return pack_float(number / self.ten, self.type, False)
-        least, most = RANGE[self.type]
-        raw = min(max(round(number / self.ten), least), most)
+        number = self.gain * value + self._offset
+        if self._low is not None:
+            number = max(number, self._low)
+        if self._high is not None:
+            number = min(number, self._high)
+        if self.kind in FLOATS:
+            return pack_float(number / self._ten, self.kind, False)
+        least, most = RANGE[self.kind]
+        raw = min(max(round(number / self._ten), least), most)
         return to_words(raw, self.registers, False)
 
     def decode(self, words: Sequence[int]) -> float:
-        """The order's value that registers carry (only for a field with a gain)."""
-        return (self.number(words) - self.offset) / self.gain
-
-    def number(self, words: Sequence[int]) -> float:
-        """What the registers hold, in the register's unit."""
-        if self.type in FLOATS:
-            return unpack_float(words, self.type, False) * self.ten
-        raw = from_words(words, False)
-        if self.type in SIGNED:
-            raw = as_signed(raw, 16 * self.registers)
-        return raw * self.ten
+        """The order's value that registers carry (only for a field that depends on it)."""
+        if self.kind in FLOATS:
+            number = unpack_float(words, self.kind, False)
+        else:
+            raw = from_words(words, False)
+            number = as_signed(raw, 16 * self.registers) if self.kind in SIGNED else raw
+        return (number * self._ten - self._offset) / self.gain
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +144,20 @@ class Recipe:
             known = [w for w in words if w is not None]
             if len(known) < field.registers:
                 return None
-            if field.gain != 0.0:
+            if field.fixed is None:
                 value = field.decode(known)
-            elif tuple(known) != field.encode(0.0):
+            elif tuple(known) != field.fixed:
                 return None
         return value
 
-    def is_touched(self, fields: Sequence[Field], address: int, count: int) -> bool:
-        """Whether a write of ``count`` registers from ``address`` falls on these fields."""
-        first, last = fields[0].address, fields[-1].address + fields[-1].registers
-        return address < last and first < address + count
+    def addresses(self) -> set[int]:
+        """Every register that it writes."""
+        return {
+            field.address + k
+            for fields in self.writes
+            for field in fields
+            for k in range(field.registers)
+        }
 
 
 class Refused(Exception):  # noqa: N818 - what a controller says, not a fault of the program
@@ -135,34 +171,23 @@ class CommandSet:
         recipes: by order, the first of each being what the driver uses.
     """
 
-    __slots__ = ("_atomic", "_constant", "_first", "_recipes", "orders")
+    __slots__ = ("_atomic", "_first", "_memo", "_near", "_recipes", "orders")
 
     def __init__(self, recipes: Mapping[str, Sequence[Recipe]]) -> None:
-        self.orders = frozenset(recipes)
         self._recipes = [recipe for found in recipes.values() for recipe in found]
         self._first = {
-            order: next((r for r in found if not r.twin_only), None)
-            for order, found in recipes.items()
+            recipe.order: recipe for recipe in reversed(self._recipes) if not recipe.twin_only
         }
-        self._constant: dict[tuple[str, float], tuple[Write, ...]] = {}
+        self.orders = frozenset(self._first)
+        self._memo: dict[tuple[str, float], tuple[Write, ...]] = {}
+        self._near: dict[tuple[int, int], tuple[list[tuple[Recipe, int]], bool]] = {}
         self._atomic = frozenset(
-            field.address + k
-            for recipe in self._recipes
-            if recipe.atomic
-            for fields in recipe.writes
-            for field in fields
-            for k in range(field.registers)
+            address for recipe in self._recipes if recipe.atomic for address in recipe.addresses()
         )
 
     def addresses(self) -> frozenset[int]:
         """Every register that some recipe writes."""
-        return frozenset(
-            field.address + k
-            for recipe in self._recipes
-            for fields in recipe.writes
-            for field in fields
-            for k in range(field.registers)
-        )
+        return frozenset(address for recipe in self._recipes for address in recipe.addresses())
 
     def writes(self, order: str, value: float) -> tuple[Write, ...]:
         """The writes that give an order.
@@ -170,10 +195,13 @@ class CommandSet:
         Raises:
             KeyError: when the map has no such order.
         """
-        recipe = self._first[order]
-        if recipe is None:
-            raise KeyError(order)
-        return recipe.encode(value)
+        made = self._memo.get((order, value))
+        if made is None:
+            made = self._first[order].encode(value)
+            if len(self._memo) >= MAX_KNOWN:
+                self._memo.clear()
+            self._memo[order, value] = made
+        return made
 
     def parse(self, address: int, values: Sequence[int], held: Held) -> list[tuple[Recipe, float]]:
         """The orders that a write means.
@@ -190,25 +218,37 @@ class CommandSet:
             Refused: when part of a write that must come whole is missing or unknown.
         """
         found: list[tuple[Recipe, float]] = []
-        count = len(values)
-        whole = False
-        for recipe in self._recipes:
-            for place, fields in enumerate(recipe.writes):
-                if not recipe.is_touched(fields, address, count):
-                    continue
-                if recipe.atomic and not _covers(fields, address, count):
-                    continue
-                value = recipe.read(fields, held)
-                if value is None:
-                    continue
-                whole = whole or recipe.atomic
+        near, must_be_known = self._touched(address, len(values))
+        for recipe, place in near:
+            value = recipe.read(recipe.writes[place], held)
+            if value is not None:
+                must_be_known = must_be_known and not recipe.atomic
                 if place == 0:
                     found.append((recipe, value))
-        if not whole and any(address + k in self._atomic for k in range(count)):
-            raise Refused(f"the write of {count} registers at {address} is no known command")
+        if must_be_known:
+            raise Refused(f"the write of {len(values)} registers at {address} is no known command")
         return found
 
+    def _touched(self, address: int, count: int) -> tuple[list[tuple[Recipe, int]], bool]:
+        """Recipes (and which of their writes) that a write could fulfil; and whether it must."""
+        known = self._near.get((address, count))
+        if known is None:
+            near = [
+                (recipe, place)
+                for recipe in self._recipes
+                for place, fields in enumerate(recipe.writes)
+                if _meets(fields, address, count, recipe.atomic)
+            ]
+            known = near, any(address + k in self._atomic for k in range(count))
+            if len(self._near) >= MAX_KNOWN:
+                self._near.clear()
+            self._near[address, count] = known
+        return known
 
-def _covers(fields: Sequence[Field], address: int, count: int) -> bool:
-    first, last = fields[0].address, fields[-1].address + fields[-1].registers
-    return address == first and address + count == last
+
+def _meets(fields: Sequence[Field], address: int, count: int, whole: bool) -> bool:
+    """Whether a write falls on these fields, or covers them exactly when it must be whole."""
+    first, end = fields[0].address, fields[-1].address + fields[-1].registers
+    if whole:
+        return address == first and address + count == end
+    return address < end and first < address + count

@@ -9,23 +9,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
-from gridmuster.registers.compiled import (
-    FLOATS,
-    MAX_MEMO,
-    TEN_TO,
-    AlarmWord,
-    Point,
-    from_words,
-    pack_float,
-    to_words,
-)
-from gridmuster.registers.decoder import STATE_FAULT
+from gridmuster.registers.compiled import MAX_MEMO, TEN_TO, AlarmWord, Point
 from gridmuster.registers.schema import PointType
+from gridmuster.registers.source import STATE_FAULT, encoder
 
 Segment = tuple[int, int]
-#: From this index of DeviceState on (fault, locked) an active alarm shows as the one that tripped.
-_FIRST_TRIPPED = STATE_FAULT
-_LAST_TRIPPED = STATE_FAULT + 1.0
+#: Index of DeviceState.LOCKED; in fault or locked an active alarm shows as the one that tripped.
+_LOCKED = STATE_FAULT + 1.0
 
 
 class Layout:
@@ -59,22 +49,17 @@ class Encoder:
     """Writes canonical points into a flat image.
 
     Args:
-        points: the points that follow the model (not the constant ones).
+        points: all points; constant ones and strings are passed over.
         layout: where registers stand.
         scale_of: power of ten by the address of a scale factor in this image.
     """
 
-    __slots__ = ("_alarms", "_codes", "_one", "_tripped", "_two", "_wide")
+    __slots__ = ("_alarms", "_known", "_numbers")
 
     def __init__(
         self, points: Sequence[Point], layout: Layout, scale_of: Mapping[int, float]
     ) -> None:
-        self._one: list[tuple[str, int, float, float, int, int, int, int, int]] = []
-        self._two: list[tuple[str, int, int, float, float, int, int, int, int, int]] = []
-        self._wide: list[tuple[int, Point, float]] = []
-        self._codes: list[tuple[str, int, dict[float, int], int, int]] = []
-        self._alarms: list[tuple[int, AlarmWord]] = []
-        self._tripped: dict[tuple[int, bool], list[tuple[int, int]]] = {}
+        places: list[tuple[int, Point, float]] = []
         alarms: dict[int, list[Point]] = {}
         for point in points:
             at = layout.index(point.address, point.registers)
@@ -82,42 +67,12 @@ class Encoder:
                 continue
             if point.codes is not None:
                 alarms.setdefault(at, []).append(point)
-            elif point.values:
-                self._codes.append(_codes_of(point, at))
             else:
                 ten = 1.0 if point.factor is None else scale_of.get(point.factor, 1.0)
-                self._add_number(point, at, point.scale * ten)
+                places.append((at, point, point.scale * ten))
+        self._numbers = encoder(places)
         self._alarms = [(at, AlarmWord(found)) for at, found in sorted(alarms.items())]
-
-    def _add_number(self, point: Point, at: int, scale: float) -> None:
-        if point.type in FLOATS or point.mask or point.registers > 2:
-            self._wide.append((at, point, scale))
-            return
-        low, high = point.limits()
-        mask = (1 << 16 * point.registers) - 1
-        under = low if point.under is None else point.under
-        over = high if point.over is None else point.over
-        blank = point.sentinels[0] if point.sentinels else 0
-        if point.registers == 1:
-            self._one.append(
-                (point.name, at, 1.0 / scale, point.offset, low, high, under, over, blank)
-            )
-        else:
-            first, second = (at + 1, at) if point.little else (at, at + 1)
-            self._two.append(
-                (
-                    point.name,
-                    first,
-                    second,
-                    1.0 / scale,
-                    point.offset,
-                    low,
-                    high,
-                    under & mask,
-                    over & mask,
-                    blank,
-                )
-            )
+        self._known: dict[tuple[float, bool], list[tuple[int, int]]] = {}
 
     def update(self, regs: list[int], points: Mapping[str, float]) -> None:
         """Write all points into the image.
@@ -126,42 +81,17 @@ class Encoder:
             regs: the flat image.
             points: canonical points; absent ones become "not available".
         """
-        get = points.get
-        for name, i, per, offset, low, high, under, over, blank in self._one:
-            value = get(name)
-            if value is None or value - value != 0.0:
-                regs[i] = blank
-            else:
-                raw = round((value - offset) * per)
-                regs[i] = (raw if low <= raw <= high else over if raw > high else under) & 0xFFFF
-        for name, i, j, per, offset, low, high, under, over, blank in self._two:
-            value = get(name)
-            if value is None or value - value != 0.0:
-                raw = blank
-            else:
-                raw = round((value - offset) * per)
-                if not low <= raw <= high:
-                    raw = over if raw > high else under
-            regs[i] = raw >> 16 & 0xFFFF
-            regs[j] = raw & 0xFFFF
-        for name, i, table, mask, blank in self._codes:
-            code = table.get(get(name, -1.0), blank)
-            regs[i] = code if mask == 0xFFFF else regs[i] & ~mask | code
-        for i, point, scale in self._wide:
-            _write_wide(regs, i, point, scale, get(point.name))
+        self._numbers(regs, points)
         if self._alarms:
-            self._write_alarms(regs, points)
-
-    def _write_alarms(self, regs: list[int], points: Mapping[str, float]) -> None:
-        bits = int(points.get("alarm_bits", 0.0))
-        tripped = _FIRST_TRIPPED <= points.get("state", 0.0) <= _LAST_TRIPPED
-        known = self._tripped.get((bits, tripped))
-        if known is None:
-            known = [(i, word.write(regs[i], bits, tripped)) for i, word in self._alarms]
-            if len(self._tripped) < MAX_MEMO:
-                self._tripped[bits, tripped] = known
-        for i, raw in known:
-            regs[i] = raw
+            bits = points.get("alarm_bits", 0.0)
+            tripped = STATE_FAULT <= points.get("state", 0.0) <= _LOCKED
+            known = self._known.get((bits, tripped))
+            if known is None:
+                known = [(i, w.write(regs[i], int(bits), tripped)) for i, w in self._alarms]
+                if len(self._known) < MAX_MEMO:
+                    self._known[bits, tripped] = known
+            for i, raw in known:
+                regs[i] = raw
 
 
 class RegisterImage:
@@ -198,33 +128,6 @@ class RegisterImage:
         return True
 
 
-def _codes_of(point: Point, at: int) -> tuple[str, int, dict[float, int], int, int]:
-    table: dict[float, int] = {}
-    for raw, value in point.values:
-        table.setdefault(value, raw << point.shift)
-    mask = point.mask or 0xFFFF
-    blank = point.sentinels[0] & mask if point.sentinels and not point.mask else 0
-    return point.name, at, table, mask, blank
-
-
-def _write_wide(regs: list[int], at: int, point: Point, scale: float, value: float | None) -> None:
-    if value is None or value - value != 0.0:
-        words = to_words(point.sentinels[0] if point.sentinels else 0, point.registers, False)
-        if point.little:
-            words = words[::-1]
-    elif point.type in FLOATS:
-        words = pack_float((value - point.offset) / scale, point.type, point.little)
-    elif point.mask:
-        most = point.mask >> point.shift
-        raw = min(max(round((value - point.offset) / scale), 0), most)
-        words = (regs[at] & ~point.mask | raw << point.shift,)
-    else:
-        low, high = point.limits()
-        raw = min(max(round((value - point.offset) / scale), low), high)
-        words = to_words(raw, point.registers, point.little)
-    regs[at : at + point.registers] = words
-
-
 def scale_factors(regs: Sequence[int], layout: Layout, points: Sequence[Point]) -> dict[int, float]:
     """Power of ten by address, for the scale factors that an image holds.
 
@@ -238,5 +141,5 @@ def scale_factors(regs: Sequence[int], layout: Layout, points: Sequence[Point]) 
         if point.factor is not None:
             at = layout.index(point.factor, 1)
             if at is not None:
-                found[point.factor] = TEN_TO.get(from_words(regs[at : at + 1], False), 1.0)
+                found[point.factor] = TEN_TO.get(regs[at], 1.0)
     return found

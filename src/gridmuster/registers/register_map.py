@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gridmuster.registers.commands import CommandSet, Held, Recipe, Write
 from gridmuster.registers.compiled import Point
-from gridmuster.registers.decoder import Block, Decoder
+from gridmuster.registers.decoder import Block, Decoder, first_register, last_register
 from gridmuster.registers.image import Encoder, Layout, RegisterImage, Segment, scale_factors
 from gridmuster.registers.schema import MAX_REGISTERS_PER_READ, Family
 
@@ -57,8 +57,12 @@ class RegisterMap:
             for address, count in self.blocks
             if (at := self._layout.index(address, count)) is not None
         )
-        self._decoder = Decoder(self.points, self.blocks)
+        self._decoder = Decoder(self.points, self.blocks, [start for start, _ in self.spans])
+        #: ``decode(blocks)``: canonical points from the registers of each block, None for one
+        #: that did not come; what is not available is absent. ``decode_flat(regs)``: the same
+        #: from the flat list of a `RegisterImage`.
         self.decode = self._decoder.decode
+        self.decode_flat = self._decoder.decode_flat
         self._words = list(words)
         for point in self.points:
             at = self._layout.index(point.address, point.registers)
@@ -145,11 +149,7 @@ def plan_blocks(
     Returns:
         (address, count) of each read, in order of address.
     """
-    spans = sorted(
-        (min(p.address, p.factor if p.factor is not None else p.address), _last(p))
-        for p in points
-        if p.poll
-    )
+    spans = sorted((first_register(p), last_register(p) + 1) for p in points if p.poll)
     blocks: list[tuple[int, int]] = []
     for start, end in spans:
         segment = next(((a, a + n) for a, n in segments if a <= start and end <= a + n), None)
@@ -163,8 +163,3 @@ def plan_blocks(
                 continue
         blocks.append((start, end))
     return tuple((start, end - start) for start, end in blocks)
-
-
-def _last(point: Point) -> int:
-    end = point.address + point.registers
-    return end if point.factor is None else max(end, point.factor + 1)

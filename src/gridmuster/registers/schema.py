@@ -70,18 +70,10 @@ class Family(StrEnum):
 class AlarmCodes(Part):
     """How one alarm condition is coded in its field."""
 
-    active: tuple[int, ...] = Field(
-        default=(1,), description="codes that mean: the alarm is active"
-    )
-    trip: tuple[int, ...] = Field(
-        default=(), description="codes that mean: and it has stopped the device"
-    )
-    clear: int = Field(
-        default=0, ge=0, description="code the simulated controller shows when not active"
-    )
-    raised: int = Field(
-        default=1, ge=0, description="code it shows when active and not stopped by it"
-    )
+    active: tuple[int, ...] = Field(default=(1,), description="codes: the alarm is active")
+    trip: tuple[int, ...] = Field(default=(), description="codes: and it has stopped the device")
+    clear: int = Field(default=0, ge=0, description="code the twin shows when not active")
+    raised: int = Field(default=1, ge=0, description="code it shows when active")
     tripped: int = Field(default=1, ge=0, description="code it shows when the device is in fault")
 
 

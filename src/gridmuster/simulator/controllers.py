@@ -31,13 +31,15 @@ class TwinController:
         register_map: its registers, bound to the device's numbers.
     """
 
-    __slots__ = ("_image", "_shown", "model", "register_map")
+    __slots__ = ("_image", "_shown", "model", "register_map", "version")
 
     def __init__(self, model: ControllerModel, register_map: RegisterMap) -> None:
         self.model = model
         self.register_map = register_map
         self._image = register_map.image()
         self._shown: Mapping[str, float] | None = None
+        #: Grows whenever a register may have changed.
+        self.version = 0
 
     @property
     def reachable(self) -> bool:
@@ -69,13 +71,16 @@ class TwinController:
         """
         return self.model.reachable and self.answer_write(address, values) is None
 
-    def read_blocks(self) -> list[list[int]] | None:
-        """All blocks that a gateway polls, at one moment; None when it does not answer."""
+    def snapshot(self) -> list[int] | None:
+        """All readable registers at this moment, in the order of the map's segments.
+
+        Returns:
+            The controller's own list, which changes with it; None when it does not answer.
+        """
         if not self.model.reachable:
             return None
         self._refresh()
-        regs = self._image.regs
-        return [regs[start:end] for start, end in self.register_map.spans]
+        return self._image.regs
 
     def answer_read(self, address: int, count: int) -> list[int] | Exception_:
         """As `read`, saying why not (reachable or not)."""
@@ -105,6 +110,7 @@ class TwinController:
             if any(points.get(name) != wanted for name, wanted in recipe.only_if):
                 return Exception_.ILLEGAL_VALUE
         self._image.put(address, values)
+        self.version += 1
         for recipe, told in orders:
             self.model.order(recipe.order, told)
         return None
@@ -118,3 +124,4 @@ class TwinController:
         if points is not self._shown:
             self._image.update(points)
             self._shown = points
+            self.version += 1
