@@ -7,6 +7,7 @@ mqtts://broker.example:8883?ca=ca.crt&cert=site-1.crt&key=site-1.key
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -96,6 +97,25 @@ def parse_address(url: str) -> BrokerAddress:
         password=unquote(parts.password or ""),
         tls=tls,
     )
+
+
+def tls_context(files: TlsFiles) -> ssl.SSLContext:
+    """How a client checks the broker and shows who it is.
+
+    Args:
+        files: certificates; without a CA the system's own are trusted.
+
+    Raises:
+        LinkError: when a certificate or key cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=files.ca)
+        if files.cert is not None:
+            context.load_cert_chain(files.cert, files.key)
+    except (OSError, ValueError) as error:
+        named = ", ".join(str(path) for path in (files.ca, files.cert, files.key) if path)
+        raise LinkError(f"TLS files {named}: cannot be used: {error}") from error
+    return context
 
 
 def _file(shown: str, name: str, value: str) -> Path:

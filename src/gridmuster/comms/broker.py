@@ -228,9 +228,10 @@ class EmbeddedBroker:
     # -- its settings
 
     def _settings(self) -> str:
+        root = self._topics.root
         users = [
-            self._user(_CENTER, [f"{self._topics.root}/#"], [f"{self._topics.root}/#"]),
-            self._user(_FEED, [f"{self._topics.root}/area/#"], []),
+            self._user(_CENTER, [f"{root}/center/#", f"{root}/site/+/down/#"], [f"{root}/#"]),
+            self._user(_FEED, [f"{root}/area/#"], []),
             *(self._site(site) for site in self._sites),
         ]
         listener: dict[str, Any] = {"listen": f"{self.host}:{self.port}"}
@@ -266,8 +267,8 @@ class EmbeddedBroker:
     def _user(self, name: str, says: list[str], hears: list[str]) -> dict[str, Any]:
         user: dict[str, Any] = {
             "permissions": {
-                "publish": [_subject(topic) for topic in says] or {"deny": ">"},
-                "subscribe": [_subject(topic) for topic in hears] or {"deny": ">"},
+                "publish": _subjects(says) or {"deny": ">"},
+                "subscribe": _subjects(hears) or {"deny": ">"},
             },
             "allowed_connection_types": ["MQTT"],
         }
@@ -296,10 +297,20 @@ def _site_user(site: str) -> str:
     return f"site.{site}"
 
 
-def _subject(topic: str) -> str:
-    """The NATS subject of an MQTT topic or pattern."""
+def _subjects(patterns: list[str]) -> list[str]:
+    """The NATS subjects of MQTT patterns; ``a/#`` also means ``a`` itself, which ``a.>`` does not.
+
+    Args:
+        patterns: MQTT topics, with wildcards.
+    """
     levels = {"+": "*", "#": ">"}
-    return ".".join(levels.get(level, level.replace(".", "//")) for level in topic.split("/"))
+    found = []
+    for pattern in patterns:
+        parts = [levels.get(level, level.replace(".", "//")) for level in pattern.split("/")]
+        if parts[-1] == ">":
+            found.append(".".join(parts[:-1]))
+        found.append(".".join(parts))
+    return found
 
 
 def _free_port(host: str) -> int:

@@ -40,7 +40,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gridmuster.clock import Clock, monotonic_s
-from gridmuster.comms.address import BrokerAddress, TlsFiles, parse_address
+from gridmuster.comms.address import BrokerAddress, parse_address, tls_context
 from gridmuster.comms.bus import (
     QUEUE_LIMIT,
     BusStats,
@@ -455,25 +455,6 @@ class MqttBus:
     def _complain(self, what: str, error: BaseException) -> None:
         if self._loop is not None:
             self._loop.call_exception_handler({"message": what, "exception": error})
-
-
-def tls_context(files: TlsFiles) -> ssl.SSLContext:
-    """How a client checks the broker and shows who it is.
-
-    Args:
-        files: certificates; without a CA the system's own are trusted.
-
-    Raises:
-        LinkError: when a certificate or key cannot be used.
-    """
-    try:
-        context = ssl.create_default_context(cafile=files.ca)
-        if files.cert is not None:
-            context.load_cert_chain(files.cert, files.key)
-    except (OSError, ValueError) as error:
-        named = ", ".join(str(path) for path in (files.ca, files.cert, files.key) if path)
-        raise LinkError(f"TLS files {named}: cannot be used: {error}") from error
-    return context
 
 
 def open_bus(

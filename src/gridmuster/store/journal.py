@@ -20,7 +20,8 @@ from gridmuster.errors import JournalError
 from gridmuster.signals import Frame
 from gridmuster.store import records as rec
 from gridmuster.store import schema
-from gridmuster.store.records import Kind, Record
+from gridmuster.store.lock import WriterLock
+from gridmuster.store.records import Broken, Intact, Kind, Record
 
 #: Rows fetched at a time while reading.
 _PAGE: Final = 256
@@ -29,50 +30,80 @@ KEEP_CHECKPOINTS: Final = 3
 
 
 class Journal:
-    """An open journal; made by `Journal.open`.
+    """An open journal, used by one thread at a time; made by `Journal.open`.
 
     Args:
         engine: the database.
         name: how to call it in messages.
-        read_only: whether appending is refused.
+        lock: the right to write; None for reading only.
     """
 
-    def __init__(self, engine: sa.Engine, name: str, *, read_only: bool) -> None:
+    def __init__(
+        self, engine: sa.Engine, name: str, lock: WriterLock | None, read_only: bool
+    ) -> None:
         self._engine = engine
         self._name = name
+        self._lock = lock
         self._read_only = read_only
         self._connection: sa.Connection = engine.connect()
         self._head: tuple[int, bytes] | None = None
 
     @classmethod
-    def open(cls, url: str, *, durable: bool = True, read_only: bool = False) -> Journal:
+    def open(
+        cls,
+        url: str,
+        *,
+        durable: bool = True,
+        read_only: bool = False,
+        limit_bytes: int | None = None,
+    ) -> Journal:
         """Open a journal, making it when it is not there.
 
         Args:
             url: path of an SQLite file, or a database URL.
-            durable: whether an append outlives a loss of power (a commit then costs some ms).
+            durable: whether an append outlives a loss of power (a commit then costs some ms);
+                otherwise it outlives the process only.
             read_only: open for reading; the journal must exist, a writer may be at work.
+            limit_bytes: most that an SQLite journal may hold; appending beyond it fails.
 
         Raises:
-            JournalError: when it cannot be opened.
+            JournalError: when it cannot be opened, or another process is writing to it.
         """
         target = schema.database_url(url)
-        name = target.render_as_string(hide_password=True)
         path = schema.sqlite_path(target)
+        name = str(path or target.render_as_string(hide_password=True))
         if read_only and path is not None and not path.is_file():
-            raise JournalError(f"journal {path}: no such file")
+            raise JournalError(f"journal {name}: no such file")
+        lock = None if read_only or path is None else WriterLock(path)
         try:
-            engine = schema.make_engine(target, durable=durable, read_only=read_only)
+            engine = schema.make_engine(
+                target, durable=durable, read_only=read_only, limit_bytes=limit_bytes
+            )
+            journal = cls(engine, name, lock, read_only)
             if not read_only:
-                schema.metadata.create_all(engine)
-            return cls(engine, str(path or name), read_only=read_only)
-        except (sa.exc.SQLAlchemyError, OSError) as error:
-            raise JournalError(f"journal {path or name}: cannot be opened: {error}") from error
+                journal._prepare()
+        except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
+            if lock is not None:
+                lock.release()
+            raise JournalError(f"journal {name}: cannot be opened: {error}") from error
+        return journal
+
+    def _prepare(self) -> None:
+        if not schema.claim(self._connection):
+            self.close()
+            raise JournalError(
+                f"journal {self._name}: another process is writing to it; stop that one first, or "
+                "open the journal for reading only"
+            )
+        with self._connection.begin():
+            schema.metadata.create_all(self._connection)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database and of the right to write."""
         self._connection.close()
         self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
 
     def __enter__(self) -> Journal:
         """The journal itself; closed at the end of the block."""
@@ -154,59 +185,83 @@ class Journal:
         return (row.sequence, row.chain) if row is not None else (0, rec.GENESIS)
 
     def _let_go(self) -> None:
-        table = schema.records
-        kept = (
-            sa.select(table.c.sequence)
-            .where(table.c.kind == Kind.CHECKPOINT.value, table.c.body.is_not(None))
-            .order_by(table.c.sequence.desc())
-            .limit(KEEP_CHECKPOINTS)
-        )
-        oldest = min(self._connection.execute(kept).scalars())
-        self._connection.execute(
-            sa.update(table)
-            .where(
-                table.c.kind == Kind.CHECKPOINT.value,
-                table.c.body.is_not(None),
-                table.c.sequence < oldest,
-            )
-            .values(body=None)
-        )
+        """Empty the one checkpoint that the newest pushed out of those that are kept."""
+        newest = list(self._connection.execute(_NEWEST_CHECKPOINTS).scalars())
+        if len(newest) > KEEP_CHECKPOINTS:
+            self._connection.execute(_EMPTY, {"emptied": newest[-1]})
 
     # -- reading
 
-    def records(self, after: int = 0) -> Iterator[Record]:
+    def records(self, after: int = 0, kind: Kind | None = None) -> Iterator[Record]:
         """The records in order, a page at a time, so that a long journal needs little memory.
 
         Args:
             after: number of the last record that is not wanted.
+            kind: the only kind wanted, None for all.
 
         Raises:
             JournalError: when the journal cannot be read or a body is damaged.
         """
-        table = schema.records
+        for row in self._rows(after, kind):
+            yield _record(row)
+
+    def last_checkpoint(self) -> Record | None:
+        """The newest checkpoint, or None."""
+        query = _ALL.where(_t.kind == Kind.CHECKPOINT.value, _t.body.is_not(None))
+        return self._one(query.order_by(_t.sequence.desc()))
+
+    def at(self, now_ms: int) -> Record | None:
+        """The last record that is not after an instant, or None when all are.
+
+        Args:
+            now_ms: plant time, ms since the epoch.
+
+        Raises:
+            JournalError: when the journal cannot be read.
+        """
+        query = _ALL.where(_t.now_ms <= now_ms)
+        return self._one(query.order_by(_t.now_ms.desc(), _t.sequence.desc()))
+
+    def tail(self, count: int) -> list[Record]:
+        """The last records, oldest first.
+
+        Args:
+            count: how many, fewer when there are not as many.
+
+        Raises:
+            JournalError: when the journal cannot be read.
+        """
+        rows = self._fetch(_ALL.order_by(_t.sequence.desc()).limit(count))
+        return [_record(row) for row in reversed(rows)]
+
+    def verify(self) -> Intact | Broken:
+        """Check every row against the hash chain.
+
+        Raises:
+            JournalError: when the journal cannot be read at all.
+        """
+        sequence, chain = 0, rec.GENESIS
+        for row in self._rows(0, None):
+            sequence += 1
+            why = _fault(row, sequence, chain)
+            if why:
+                return Broken(sequence, why)
+            chain = row.chain
+        return Intact(sequence, chain)
+
+    def _rows(self, after: int, kind: Kind | None) -> Iterator[sa.Row[Any]]:
         while True:
-            query = (
-                sa.select(table)
-                .where(table.c.sequence > after)
-                .order_by(table.c.sequence)
-                .limit(_PAGE)
-            )
-            rows = self._fetch(query)
-            for row in rows:
-                yield _record(row)
+            query = _ALL.where(_t.sequence > after)
+            if kind is not None:
+                query = query.where(_t.kind == kind.value)
+            rows = self._fetch(query.order_by(_t.sequence).limit(_PAGE))
+            yield from rows
             if len(rows) < _PAGE:
                 return
             after = rows[-1].sequence
 
-    def last_checkpoint(self) -> Record | None:
-        """The newest checkpoint whose body is kept, or None."""
-        table = schema.records
-        rows = self._fetch(
-            sa.select(table)
-            .where(table.c.kind == Kind.CHECKPOINT.value, table.c.body.is_not(None))
-            .order_by(table.c.sequence.desc())
-            .limit(1)
-        )
+    def _one(self, query: sa.Select[Any]) -> Record | None:
+        rows = self._fetch(query.limit(1))
         return _record(rows[0]) if rows else None
 
     def _fetch(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
@@ -217,14 +272,37 @@ class Journal:
             raise JournalError(f"journal {self._name}: cannot be read: {error}") from error
 
 
+_t: Final = schema.records.c
+_ALL: Final = sa.select(schema.records)
 _INSERT: Final = sa.insert(schema.records)
-_HEAD: Final = (
-    sa.select(schema.records.c.sequence, schema.records.c.chain)
-    .order_by(schema.records.c.sequence.desc())
-    .limit(1)
+_HEAD: Final = sa.select(_t.sequence, _t.chain).order_by(_t.sequence.desc()).limit(1)
+_NEWEST_CHECKPOINTS: Final = (
+    sa.select(_t.sequence)
+    .where(_t.kind == Kind.CHECKPOINT.value)
+    .order_by(_t.sequence.desc())
+    .limit(KEEP_CHECKPOINTS + 1)
+)
+_EMPTY: Final = (
+    sa.update(schema.records).where(_t.sequence == sa.bindparam("emptied")).values(body=None)
 )
 
 
 def _record(row: sa.Row[Any]) -> Record:
-    body = None if row.body is None else rec.decompress(row.body)
-    return Record(row.sequence, Kind(row.kind), row.now_ms, body, row.chain)
+    try:
+        body = None if row.body is None else rec.decompress(row.body)
+        return Record(row.sequence, Kind(row.kind), row.now_ms, body, row.chain)
+    except (JournalError, ValueError) as error:
+        raise JournalError(f"record {row.sequence}: {error}") from error
+
+
+def _fault(row: sa.Row[Any], sequence: int, previous: bytes) -> str:
+    """What is wrong with a row that should have this number and follow this place; "" if right."""
+    if row.sequence != sequence:
+        return f"it is missing; {row.sequence} comes next"
+    if row.body is None and row.kind != Kind.CHECKPOINT.value:
+        return "its body is missing"
+    if row.body is not None and rec.digest(row.body) != row.body_hash:
+        return "its body was changed"
+    if rec.link(previous, sequence, row.kind, row.now_ms, row.body_hash) != row.chain:
+        return "its number, time, kind or place in the chain was changed"
+    return ""
