@@ -32,23 +32,23 @@ LEVELS = (0.1, 0.5, 0.9)
 #: Days kept of each kind: two working weeks and a month of weekends.
 DAYS_KEPT = (10, 4, 4)
 #: Weight of each day against the next newer one of its kind.
-DAY_FADE = 0.85
+DAY_FADE = 0.8
 #: Weight of the class's typical day against the newest day seen.
 PRIOR_WEIGHT = 0.15
 #: How far the typical day may be off: spread of log(actual / typical), about +-45 % at 80 %.
 PRIOR_SPREAD = 0.30
 #: Half-life of the recent past in the level, h.
-LEVEL_HALF_LIFE_H = 2.0
+LEVEL_HALF_LIFE_H = 3.0
 #: Hours of agreement assumed before the first observation.
-LEVEL_DOUBT_H = 0.5
+LEVEL_DOUBT_H = 0.25
 #: Fading time of the level correction, h, and what remains of it in the end.
-LEVEL_FADE_H = 8.0
-LEVEL_STAYS = 0.25
+LEVEL_FADE_H = 10.0
+LEVEL_STAYS = 0.4
 #: The same without any history: then the level of the typical day itself is unknown.
 LEVEL_STAYS_PRIOR = 0.85
 #: Share of the band's width at once, and the time in which the rest of it opens, h.
-BAND_NOW = 0.5
-BAND_OPENS_H = 5.0
+BAND_NOW = 0.7
+BAND_OPENS_H = 4.0
 #: Bounds of the level correction.
 LEVEL_BOUNDS = (0.2, 5.0)
 #: Typical shares by time of day for a key of no class: a flat half of the peak.
@@ -245,7 +245,8 @@ def _typical(one: KeyMemory, slots: int) -> Floats:
     """The class's typical day at this key's peak, straight lines between the hours."""
     share = HOURLY_SHARE[LoadClass(one.load_class)] if one.load_class else FLAT_SHARE
     hours = (np.arange(slots) + 0.5) * 24.0 / slots
-    return one.peak_kw * np.interp(hours, np.arange(24) + 0.5, np.array(share), period=24.0)
+    shape = np.interp(hours, np.arange(24) + 0.5, np.array(share), period=24.0)
+    return np.asarray(one.peak_kw * shape)
 
 
 def _samples(one: KeyMemory, ordinal: int, kind: int) -> tuple[Floats, Floats]:
@@ -254,7 +255,7 @@ def _samples(one: KeyMemory, ordinal: int, kind: int) -> tuple[Floats, Floats]:
     if not days:
         return np.zeros((0, 0)), np.zeros(0)
     power = np.array([day.power_kw for day in days], dtype=float)
-    return power, DAY_FADE ** np.arange(len(days))
+    return power, np.asarray(DAY_FADE ** np.arange(len(days)), dtype=float)
 
 
 def _make_base(one: KeyMemory, ordinal: int, slots: int) -> _Base:
