@@ -30,11 +30,13 @@ class Source:
     Args:
         file: its path as the user gave it.
         table: whether it is a table of rows rather than a document.
+        text: whether all its values are text, as in CSV.
         lines: finds lines in a document.
     """
 
     file: str
     table: bool = False
+    text: bool = False
     lines: Lines | None = None
 
 

@@ -88,8 +88,9 @@ def read_table(path: Path, name: str, known: Mapping[str, Cell]) -> Table:
     Raises:
         FleetError: when it cannot be read at all.
     """
-    source = Source(name, table=True)
-    if path.suffix.lower() == ".csv":
+    is_text = path.suffix.lower() == ".csv"
+    source = Source(name, table=True, text=is_text)
+    if is_text:
         header, records = _read_csv(path, source)
     else:
         header, records = _read_parquet(path, source)

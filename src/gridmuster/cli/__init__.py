@@ -1,0 +1,1 @@
+"""The commands: one module a family, joined in `main`; heavy parts load when a command runs."""
