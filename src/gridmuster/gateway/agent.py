@@ -89,6 +89,20 @@ class SiteAgent:
         """Grows when something changed that must survive a crash: the fence, a latch."""
         return self._desk.urgent_changes
 
+    @property
+    def waiting(self) -> bool:
+        """Whether an accepted command is not yet measured, so that a scan soon is worth it."""
+        return self._desk.waiting
+
+    def alarm(self, name: str, now_ms: int) -> None:
+        """Have a passing alarm of the program around the agent told in the reports.
+
+        Args:
+            name: the alarm.
+            now_ms: now, ms since the epoch.
+        """
+        self._station.alarm(name, now_ms)
+
     def scan(self, now_ms: int, image: Image) -> AgentOutput:
         """Take a reading of every controller, act on it, and say what is worth saying.
 

@@ -89,6 +89,11 @@ class CommandDesk:
         self._begin = begin
         self._forgive = forgive
 
+    @property
+    def waiting(self) -> bool:
+        """Whether an accepted setpoint is still to be measured."""
+        return bool(self._pending)
+
     def receive(self, now_ms: int, frame: Frame, out: AgentOutput) -> None:
         """Take one frame; never raises for what is in it.
 
