@@ -37,7 +37,7 @@ PEAK_KW_PER_SITE: Final = 150.0
 LEAST_PEAK_KW: Final = 1500.0
 LOSS_FRACTION: Final = 0.03
 #: Controllable capacity per kW of demand above the import limit, before the largest unit.
-COVER: Final = 1.6
+COVER: Final = 2.0
 
 PUMP_SETS_KW: Final = (150.0, 200.0, 250.0, 300.0, 350.0, 400.0)
 
@@ -100,7 +100,7 @@ def generate(sites: int, seed: int) -> Fleet:
        edge's 6-10 %, the works quarter's 10-16 % below. Nights stay below 70 % of the limit.
     5. Pumps get as many sets as it takes for
 
-           controllable capacity >= 1.6 x excess over the import limit + largest unit
+           controllable capacity >= 2 x excess over the import limit + largest unit
 
        with capacity counted from paralleling sets that are not of the emergency class and from
        stores that last an hour.
