@@ -12,12 +12,20 @@ from gridmuster.simulator.kernel import Kernel
 from gridmuster.simulator.store import StoreModel
 
 if TYPE_CHECKING:
+    from gridmuster.simulator.meters import MeterModel
     from gridmuster.simulator.site import SiteModel
 
 #: Droop of a grid-forming unit: frequency drop, share of nominal, at full load step (4-5 %).
 DROOP: Final = 0.04
-#: The feeder's overload relay picks up at this share of the import limit, mean over its window.
+#: The feeder's overload relay picks up at this share of the import limit, mean over the
+#: connection's window; it sheds what is above the limit, and lets it back below this share (K).
 OVERLOAD_PICKUP: Final = 1.05
+OVERLOAD_RETURN: Final = 0.95
+#: Voltage at the feeder: a little high when nothing is drawn, this much lower at peak (K).
+VOLTAGE_IDLE_PU, VOLTAGE_DROP_PU = 1.01, 0.03
+
+#: A grid-forming unit, what it would give by its setpoint, and the least and most it can give, kW.
+Former = tuple[GeneratorModel | StoreModel, float, float, float]
 
 
 class AreaModel:
@@ -40,123 +48,191 @@ class AreaModel:
         self.kernel = kernel
         self.column = column
         self.nominal_hz = nominal_hz
-        self.islanded = area.connection is None
         self.connection = area.connection
+        self.islanded = area.connection is None
         self.energised = True
         self.frequency_hz = nominal_hz
         self.voltage_pu = 1.0
         self.alert = Alert.NONE
+        self.fail_next = 0
+        self.doomed_s: float | None = None
         self.sites: list[SiteModel] = []
-        self.served_share = 1.0
+        self.meters: list[MeterModel] = []
         self.demand_kw = 0.0
         self.import_kw = 0.0
-        self.demand_kwh = 0.0
+        self.served_share = 1.0
+        self.demand_mean_kw = 0.0
+        self.unserved_mean_kw = 0.0
+        self.losses_mean_kw = 0.0
         self.unserved_kwh = 0.0
         self.import_kwh = 0.0
         self.export_kwh = 0.0
         self.losses_kwh = 0.0
         self.auxiliary_kwh = 0.0
         self.over_limit_kwh = 0.0
-        self.losses_mean_kw = 0.0
-        self.demand_mean_kw = 0.0
-        self.unserved_mean_kw = 0.0
+        self._peak_kw = max(peak_kw, 1e-9)
         self._loss_per_kw = area.loss_fraction / peak_kw if peak_kw > 0.0 else 0.0
         self._shed_kw = 0.0
         self._window_kw = 0.0
 
-    def step(self, dt_s: float, dt_h: float, row: Row, end_ms: int) -> None:
-        """Move everything in the area through one step.
+    def begin(self, row: Row) -> None:
+        """Take the first row of the environment."""
+        self.demand_kw = row[self.column]
+
+    def wake_island(self) -> None:
+        """See to it that an island lives when first seen: stores form it, or its largest set."""
+        if not self.islanded:
+            return
+        sites = self.sites
+        stores = [store for site in sites for store in site.stores if store.grid_forming]
+        for store in stores:
+            store.start()
+        sets = [
+            unit
+            for site in sites
+            for unit in site.generators
+            if unit.grid_forming and site.parallel_allowed(unit)
+        ]
+        if not stores and sets and not any(unit.phase is Phase.ON for unit in sets):
+            max(sets, key=lambda unit: unit.rated_kw).be_running()
+
+    def propose(self, dt_s: float, dt_h: float, row: Row, dip_hz: float) -> None:
+        """Work out one step for everything in the area.
 
         Args:
             dt_s: its length, s.
             dt_h: its length, h.
             row: the environment at its end.
-            end_ms: its end, ms.
+            dip_hz: how far the scenario pulls the utility's frequency down, Hz.
         """
         last_kw = self.demand_kw
         self.demand_kw = row[self.column]
-        demand_kw = self.demand_mean_kw = 0.5 * (last_kw + self.demand_kw)
+        self.demand_mean_kw = 0.5 * (last_kw + self.demand_kw)
         draw_kw = 0.0
         for site in self.sites:
             draw_kw += site.propose(dt_s, row)
         if self.islanded:
-            self._balance_island(demand_kw, draw_kw, dt_s)
+            self._balance_island(draw_kw, dt_s)
         else:
-            self._balance_connected(demand_kw, draw_kw, dt_s, dt_h)
-        self.kernel.now_ms = end_ms
-        self.served_share = 1.0
-        if self.unserved_mean_kw > 0.0 and demand_kw > 0.0:
-            self.served_share = 1.0 - self.unserved_mean_kw / demand_kw
-            self.unserved_kwh += self.unserved_mean_kw * dt_h
-        self.demand_kwh += demand_kw * dt_h
+            self.frequency_hz = self.nominal_hz * (1.0 + row[-1]) - dip_hz
+            self._balance_connected(draw_kw, dt_s, dt_h)
+
+    def account(self, dt_h: float) -> None:
+        """Book the step's energies."""
         self.losses_kwh += self.losses_mean_kw * dt_h
+        unserved_kw = self.unserved_mean_kw
+        if unserved_kw > 0.0:
+            demand_kw = self.demand_mean_kw
+            self.served_share = max(0.0, 1.0 - unserved_kw / demand_kw) if demand_kw else 1.0
+            self.unserved_kwh += unserved_kw * dt_h
+            for meter in self.meters:
+                meter.go_short(1.0 - self.served_share, dt_h)
+        else:
+            self.served_share = 1.0
         for site in self.sites:
             site.account(dt_h)
             self.auxiliary_kwh += site.auxiliary_mean_kw * dt_h
 
-    def _balance_connected(
-        self, demand_kw: float, draw_kw: float, dt_s: float, dt_h: float
-    ) -> None:
+    def _balance_connected(self, draw_kw: float, dt_s: float, dt_h: float) -> None:
         """The utility takes up what is left: import = net + losses."""
         connection = self.connection
-        assert connection is not None
-        if not self.energised:
+        demand_kw = self.demand_mean_kw
+        if connection is None or not self.energised:
             self.unserved_mean_kw, self.losses_mean_kw, self.import_kw = demand_kw, 0.0, 0.0
+            self._window_kw = self._shed_kw = 0.0
             return
         self.unserved_mean_kw = min(self._shed_kw, demand_kw)
         net_kw = demand_kw - self.unserved_mean_kw + draw_kw
         self.losses_mean_kw = self._loss_per_kw * net_kw * net_kw
         self.import_kw = import_kw = net_kw + self.losses_mean_kw
+        self.voltage_pu = VOLTAGE_IDLE_PU - VOLTAGE_DROP_PU * net_kw / self._peak_kw
         if import_kw >= 0.0:
             self.import_kwh += import_kw * dt_h
         else:
             self.export_kwh -= import_kw * dt_h
         limit_kw = connection.import_limit_kw
-        self._window_kw += (import_kw - self._window_kw) * min(1.0, dt_s / connection.averaging_s)
         if import_kw > limit_kw:
             self.over_limit_kwh += (import_kw - limit_kw) * dt_h
+        self._watch_overload(import_kw, limit_kw, min(1.0, dt_s / connection.averaging_s))
+
+    def _watch_overload(self, import_kw: float, limit_kw: float, weight: float) -> None:
+        """The feeder's overload relay: shed what is above the limit, until there is room."""
+        self._window_kw += (import_kw - self._window_kw) * weight
         if self._window_kw > OVERLOAD_PICKUP * limit_kw:
-            self._shed_kw = max(self._shed_kw, self._window_kw - limit_kw)
-        elif self._shed_kw and self._window_kw + self._shed_kw < limit_kw:
+            self._shed_kw += self._window_kw - limit_kw
+            self._window_kw = limit_kw
+        elif self._shed_kw and import_kw + self._shed_kw < OVERLOAD_RETURN * limit_kw:
             self._shed_kw = 0.0
 
-    def _balance_island(self, demand_kw: float, draw_kw: float, dt_s: float) -> None:
-        """Grid-forming units share what is left in proportion to rating (droop)."""
-        formers: list[tuple[GeneratorModel | StoreModel, float, float, float]] = []
-        for site in self.sites:
-            if site.outage:
-                continue
-            for generator in site.generators:
-                if generator.grid_forming and generator.phase is Phase.ON and not site.local:
-                    base_kw = generator.mean_kw
-                    formers.append((generator, base_kw, 0.0, generator.rated_kw))
-                    draw_kw += base_kw
-            for store in site.stores:
-                if store.grid_forming and store.connected and not site.local:
-                    low_kw, high_kw = store.reach(dt_s)
-                    formers.append((store, store.mean_kw, low_kw, high_kw))
-                    draw_kw += store.mean_kw
+    def _balance_island(self, draw_kw: float, dt_s: float) -> None:
+        """Grid-forming units share what is left in proportion to rating (droop).
+
+        A surplus makes sun and wind give way; a lack sheds load. Frequency follows the units'
+        deviation from their setpoints: f = f0 (1 - R x deviation / rating).
+        """
+        demand_kw = self.demand_mean_kw
+        formers = self._formers(dt_s)
+        wished_kw = sum(former[1] for former in formers)
         flow_kw = demand_kw + sum(site.load_mean_kw for site in self.sites)
         self.losses_mean_kw = self._loss_per_kw * flow_kw * flow_kw
-        need_kw = demand_kw + draw_kw + self.losses_mean_kw
-        gap_kw = share_out(formers, need_kw, dt_s) if formers else need_kw
-        self.unserved_mean_kw = min(demand_kw, max(0.0, gap_kw))
+        need_kw = demand_kw + draw_kw + self.losses_mean_kw + wished_kw
+        must_kw = need_kw - demand_kw if self.energised else flow_kw - demand_kw
+        if sum(former[3] for former in formers) < max(must_kw, 1e-6):
+            self._go_dark(formers, dt_s)
+            return
+        need_kw += self._cut_surplus(sum(former[2] for former in formers) - need_kw)
+        gap_kw = share_out(formers, need_kw, dt_s)
+        self.unserved_mean_kw = gap_kw if gap_kw > 1e-9 else 0.0
         rating_kw = sum(former[0].rated_kw for former in formers)
-        wished_kw = sum(former[1] for former in formers)
-        slip = (need_kw - wished_kw) / rating_kw if rating_kw else 0.0
-        self.frequency_hz = self.nominal_hz * (1.0 - DROOP * min(1.0, max(-1.0, slip)))
-        self.import_kw = 0.0
+        slip = min(1.0, max(-1.0, (need_kw - wished_kw) / rating_kw))
+        self.frequency_hz = self.nominal_hz * (1.0 - DROOP * slip)
+        self._set_energised(True)
+
+    def _formers(self, dt_s: float) -> list[Former]:
+        formers: list[Former] = []
+        for site in self.sites:
+            if site.outage or site.local:
+                continue
+            for generator in site.generators:
+                if generator.grid_forming and generator.phase is Phase.ON:
+                    most_kw = generator.most_kw(dt_s)
+                    formers.append((generator, generator.mean_kw, 0.0, most_kw))
+            for store in site.stores:
+                if store.grid_forming and store.connected:
+                    formers.append((store, store.mean_kw, *store.reach(dt_s)))
+        return formers
+
+    def _cut_surplus(self, surplus_kw: float) -> float:
+        """Take output away that nobody can use, sun and wind first; returns how much, kW."""
+        cut_kw = 0.0
+        if surplus_kw > 0.0:
+            for site in self.sites:
+                cut_kw += site.cut_output(surplus_kw - cut_kw)
+        return cut_kw
+
+    def _go_dark(self, formers: list[Former], dt_s: float) -> None:
+        """Nobody can hold the bus, or not even the protected loads on it: it collapses."""
+        self._set_energised(False)
+        for site in self.sites:
+            site.cut_output(float("inf"))
+            site.go_dark()
+        for unit, _, _, _ in formers:
+            unit.carry(0.0, dt_s)
+        self.unserved_mean_kw = self.demand_mean_kw
+        self.losses_mean_kw = self.frequency_hz = 0.0
+
+    def _set_energised(self, energised: bool) -> None:
+        if energised != self.energised:
+            self.energised = energised
+            for site in self.sites:
+                site.service_changed()
 
 
-def share_out(
-    formers: list[tuple[GeneratorModel | StoreModel, float, float, float]],
-    need_kw: float,
-    dt_s: float,
-) -> float:
+def share_out(formers: list[Former], need_kw: float, dt_s: float) -> float:
     """Let grid-forming units take up a need: own setpoint plus a share of the rest by rating.
 
     Args:
-        formers: unit, what it would give by its setpoint, least and most it can give, kW.
+        formers: the units.
         need_kw: what they must give together, kW.
         dt_s: length of the step, s.
 
@@ -166,14 +242,12 @@ def share_out(
     given = [min(max(base, low), high) for _, base, low, high in formers]
     for _ in range(len(formers) + 1):
         gap_kw = need_kw - sum(given)
-        if abs(gap_kw) < 1e-9:
-            break
         free = [
             k
             for k, (_, _, low, high) in enumerate(formers)
             if (given[k] < high - 1e-12 if gap_kw > 0.0 else given[k] > low + 1e-12)
         ]
-        if not free:
+        if not free or abs(gap_kw) < 1e-9:
             break
         rating_kw = sum(formers[k][0].rated_kw for k in free)
         for k in free:

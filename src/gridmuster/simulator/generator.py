@@ -125,9 +125,10 @@ class GeneratorModel(Machine):
         self._odds = start_odds(device.reliability.fail_to_start, device.crank_attempts)
         self._idle_points: dict[str, float] | None = None
         if device.on_at_start:
-            self._be_running()
+            self.be_running()
 
-    def _be_running(self) -> None:
+    def be_running(self) -> None:
+        """Be on the line at minimum load, as found when the world begins."""
         self._turn()
         self._enter(Phase.ON)
         self.power_kw = self.setpoint_kw = self.min_kw
@@ -152,9 +153,10 @@ class GeneratorModel(Machine):
         number = self.starts + self.failed_starts + 1
         rolls = [self._dice.random() for _ in range(tries + 1)]
         doomed = rolls[0] < lasting or self.failing or number in self.fail_numbers
-        if self.fail_next > 0:
-            self.fail_next -= 1
-            doomed = True
+        for pool in (self, self.site.area):
+            if not doomed and pool.fail_next > 0:
+                pool.fail_next -= 1
+                doomed = True
         self._tries_left = tries
         self._tries_failing = tries if doomed else 0
         if not doomed:
@@ -224,10 +226,16 @@ class GeneratorModel(Machine):
             self._run_h += turned_h
             self._life_h -= turned_h
             self._turning_since_ms = self.trip_at_ms = NEVER_MS
-        if phase is Phase.ON and self.doomed_s is not None:
-            self.trip_at_ms = min(self.trip_at_ms, now_ms + round(self.doomed_s * 1000))
+        if phase is Phase.ON:
+            self._meet_doom(now_ms)
         self.kernel.at(min(self.phase_end_ms, self.trip_at_ms), self)
         self.site.settle()
+
+    def _meet_doom(self, now_ms: int) -> None:
+        if self.doomed_s is None and self.site.area.doomed_s is not None:
+            self.doomed_s, self.site.area.doomed_s = self.site.area.doomed_s, None
+        if self.doomed_s is not None:
+            self.trip_at_ms = min(self.trip_at_ms, now_ms + round(self.doomed_s * 1000))
 
     def doom(self, after_s: float) -> None:
         """Make it trip that long after it is next (or now) on the line, s."""
@@ -335,6 +343,16 @@ class GeneratorModel(Machine):
         self.mean_kw = self.power_kw = mean_kw
         self._burn(self.curve.per_h(mean_kw), dt_s)
 
+    def most_kw(self, dt_s: float) -> float:
+        """Most mean power for a step, as far as the tank's fuel reaches, kW."""
+        if self.tank is None:
+            return self.rated_kw
+        most_per_h = self.tank.usable * 3600.0 / dt_s
+        full_per_h, idle_per_h = self.curve.per_h(self.rated_kw), self.curve.no_load_per_h
+        if most_per_h >= full_per_h or full_per_h <= idle_per_h:
+            return self.rated_kw
+        return self.rated_kw * max(0.0, (most_per_h - idle_per_h) / (full_per_h - idle_per_h))
+
     @property
     def carries(self) -> bool:
         """Whether it is closed onto the site's own bus."""
@@ -379,7 +397,7 @@ class GeneratorModel(Machine):
             return 0.0
         return self.rated_kw
 
-    def points(self) -> Mapping[str, float]:
+    def measure(self) -> Mapping[str, float]:
         """Canonical points by name; the same object while idle."""
         if self._idle_points is not None:
             return self._idle_points

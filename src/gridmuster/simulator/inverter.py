@@ -108,7 +108,7 @@ class InverterModel(Machine):
         """The most it could give now, kW."""
         return 0.0 if self.tripped or self.latched else self.rated_kw
 
-    def points(self) -> Mapping[str, float]:
+    def measure(self) -> Mapping[str, float]:
         """Canonical points by name."""
         frequency_hz, voltage_pu = self.site.bus_of(self)
         return {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gridmuster.fleet.devices import DeviceBase
 from gridmuster.simulator.controller import AlarmBit, Mode
+from gridmuster.simulator.instrument import Instrument
 from gridmuster.simulator.kernel import NEVER_MS, Kernel
 from gridmuster.simulator.noise import stream
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SECONDS_PER_HOUR = 3600.0
 
 
-class Machine:
+class Machine(Instrument):
     """A device as the world sees it.
 
     ``mean_kw`` is the mean over the last step, ``power_kw`` the power at its end; both are at the
@@ -30,12 +30,12 @@ class Machine:
     """
 
     def __init__(self, device: DeviceBase, site: SiteModel, kernel: Kernel) -> None:
+        super().__init__()
         self.id = device.id
         self.rated_kw = device.rated_kw
         self.site = site
         self.kernel = kernel
         self.wake_ms = NEVER_MS
-        self.reachable = True
         self.mode = Mode.AUTO
         self.deaf = False
         self.alarms = AlarmBit.NONE
@@ -48,10 +48,6 @@ class Machine:
         self._mttf_h = device.reliability.mttf_h
         self._dice: random.Random = stream(kernel.seed, "device", device.id)
         self._life_h = self._dice.expovariate(1.0) * self._mttf_h
-
-    def points(self) -> Mapping[str, float]:
-        """Canonical points by name."""
-        raise NotImplementedError
 
     def order(self, name: str, value: float) -> None:
         """Take an order at once; unknown ones are ignored."""

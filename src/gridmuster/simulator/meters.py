@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gridmuster.fleet.model import EndUser
 from gridmuster.simulator.environment import Environment
+from gridmuster.simulator.instrument import Instrument
 from gridmuster.simulator.kernel import Kernel
 from gridmuster.simulator.noise import entity_seed, stream
 
@@ -19,7 +20,7 @@ GAIN_SPREAD: Final = 0.002
 NOISE_SPREAD: Final = 0.002
 
 
-class MeterModel:
+class MeterModel(Instrument):
     """One end-user's meter.
 
     Args:
@@ -33,8 +34,8 @@ class MeterModel:
     def __init__(
         self, user: EndUser, index: int, site: SiteModel, environment: Environment, kernel: Kernel
     ) -> None:
+        super().__init__()
         self.id = user.id
-        self.reachable = True
         self.index = index
         self.site = site
         self.protected = user.behind_transfer
@@ -51,12 +52,20 @@ class MeterModel:
             return self.site.served_share
         return self.site.area.served_share
 
+    def go_short(self, share: float, dt_h: float) -> None:
+        """Miss a share of its demand for a step that has just ended."""
+        end_ms = self._kernel.now_ms
+        first_ms = end_ms - round(dt_h * 3_600_000)
+        wanted_kwh = self._environment.demand_kwh(self.index, end_ms)
+        wanted_kwh -= self._environment.demand_kwh(self.index, first_ms)
+        self.unserved_kwh += share * wanted_kwh
+
     def demand_kwh(self) -> float:
         """What it has wanted since the world began, kWh."""
         at_ms = self._kernel.now_ms
         return self._environment.demand_kwh(self.index, at_ms) - self.first_kwh
 
-    def points(self) -> Mapping[str, float]:
+    def measure(self) -> Mapping[str, float]:
         """Mean power over its last period and its counter."""
         period = self._kernel.now_ms // PERIOD_MS
         middle_ms = period * PERIOD_MS - PERIOD_MS // 2

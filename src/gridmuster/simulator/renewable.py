@@ -19,12 +19,20 @@ class RenewableModel(InverterModel):
         device: the fleet's description.
         site: where it stands.
         kernel: the world's timekeeping.
+        weather_kw: what the weather allows at first, kW.
     """
 
-    def __init__(self, device: Photovoltaic | WindTurbine, site: SiteModel, kernel: Kernel) -> None:
-        self.weather_kw = 0.0
+    def __init__(
+        self,
+        device: Photovoltaic | WindTurbine,
+        site: SiteModel,
+        kernel: Kernel,
+        weather_kw: float,
+    ) -> None:
+        self.weather_kw = weather_kw
         super().__init__(device, site, kernel, on=True)
         self.setpoint_kw = device.rated_kw
+        self.power_kw = weather_kw if self.connected else 0.0
 
     def propose(self, dt_s: float, available_kw: float) -> None:
         """Give what the weather allows, at most the setpoint; mean of the step's two ends."""

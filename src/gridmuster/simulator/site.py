@@ -20,7 +20,8 @@ from gridmuster.simulator.controller import SUPPLY_INDEX, AlarmBit
 from gridmuster.simulator.engine import EngineModel
 from gridmuster.simulator.environment import Row
 from gridmuster.simulator.fuel_cell import FuelCellModel
-from gridmuster.simulator.generator import GeneratorModel
+from gridmuster.simulator.generator import GeneratorModel, Phase
+from gridmuster.simulator.instrument import Instrument
 from gridmuster.simulator.kernel import NEVER_MS, Kernel
 from gridmuster.simulator.machine import Machine
 from gridmuster.simulator.microturbine import MicroturbineModel
@@ -29,6 +30,7 @@ from gridmuster.simulator.store import StoreModel
 
 if TYPE_CHECKING:
     from gridmuster.simulator.area import AreaModel
+    from gridmuster.simulator.meters import MeterModel
 
 #: IEEE 1547-2018: voltage and frequency healthy this long before a source may connect, s.
 ENTER_SERVICE_S: Final = 300
@@ -41,8 +43,8 @@ BRIDGE_FILL_H: Final = 10.0
 BRIDGE_EFFICIENCY: Final = 0.8
 
 
-def build_model(device: Device, site: SiteModel, kernel: Kernel) -> Machine:
-    """The model that goes with a device of the fleet."""
+def build_model(device: Device, site: SiteModel, kernel: Kernel, weather_kw: float) -> Machine:
+    """The model that goes with a device of the fleet; sun and wind begin with the weather."""
     match device:
         case EmergencyGenerator() | Engine():
             return EngineModel(device, site, kernel)
@@ -51,12 +53,12 @@ def build_model(device: Device, site: SiteModel, kernel: Kernel) -> Machine:
         case FuelCell():
             return FuelCellModel(device, site, kernel)
         case Photovoltaic() | WindTurbine():
-            return RenewableModel(device, site, kernel)
+            return RenewableModel(device, site, kernel, weather_kw)
         case _:
             return StoreModel(device, site, kernel, on=False)
 
 
-class SiteModel:
+class SiteModel(Instrument):
     """One site and its panel (a `ControllerModel`).
 
     Args:
@@ -67,11 +69,11 @@ class SiteModel:
     """
 
     def __init__(self, site: Site, area: AreaModel, kernel: Kernel, column: int) -> None:
+        super().__init__()
         self.id = site.id
         self.area = area
         self.kernel = kernel
         self.column = column
-        self.reachable = True
         self.wake_ms = NEVER_MS
         self.alarms = AlarmBit.NONE
         self.transfer = site.transfer
@@ -86,20 +88,23 @@ class SiteModel:
         self.served_share = 1.0
         self.unserved_kwh = 0.0
         self.auxiliary_mean_kw = 0.0
+        self.bridged_kwh = 0.0
+        self.meters: list[MeterModel] = []
         self.bridge_kwh = self.bridge_capacity_kwh = site.bridge_energy_kwh
         self.generators: list[GeneratorModel] = []
         self.renewables: list[tuple[RenewableModel, int]] = []
         self.stores: list[StoreModel] = []
         self.machines: list[Machine] = []
         self._standby_kw = 0.0
+        self._dt_s = 0.0
         self._bridge_in_kw = 0.0
         self._over_export_s = 0.0
         self._settling = False
         self._healthy = True
 
-    def add(self, device: Device, column: int | None) -> Machine:
+    def add(self, device: Device, column: int | None, row: Row) -> Machine:
         """Install a device; ``column`` is where its weather stands in a row."""
-        machine = build_model(device, self, self.kernel)
+        machine = build_model(device, self, self.kernel, 0.0 if column is None else row[column])
         self.machines.append(machine)
         if isinstance(machine, GeneratorModel):
             self.generators.append(machine)
@@ -244,6 +249,7 @@ class SiteModel:
         Returns:
             Mean net draw from the area's feeder, kW (negative: the site sends out).
         """
+        self._dt_s = dt_s
         last_kw = self.load_kw
         self.load_kw = row[self.column]
         load_kw = self.load_mean_kw = 0.5 * (last_kw + self.load_kw)
@@ -330,6 +336,34 @@ class SiteModel:
             self._over_export_s = 0.0
         return cut_kw
 
+    def cut_output(self, surplus_kw: float) -> float:
+        """Take away output that the area cannot use, sun and wind first; returns how much, kW."""
+        cut_kw = 0.0
+        for renewable, _ in self.renewables:
+            if renewable.mean_kw > 0.0:
+                take_kw = min(renewable.mean_kw, surplus_kw - cut_kw)
+                renewable.trim(1.0 - take_kw / renewable.mean_kw)
+                cut_kw += take_kw
+        followers: list[StoreModel | GeneratorModel] = [
+            store for store in self.stores if not store.grid_forming
+        ]
+        if not self.local:
+            followers += [
+                g for g in self.generators if not (g.grid_forming and g.phase is Phase.ON)
+            ]
+        for unit in followers:
+            if unit.mean_kw > 0.0:
+                take_kw = min(unit.mean_kw, surplus_kw - cut_kw)
+                unit.carry(unit.mean_kw - take_kw, self._dt_s)
+                cut_kw += take_kw
+        return cut_kw
+
+    def go_dark(self) -> None:
+        """Take back what was proposed on a feeder that has turned out to be dead."""
+        if not self.local and not self.switching:
+            self.unmet_mean_kw = self.load_mean_kw
+        self.auxiliary_mean_kw = self._bridge_in_kw = 0.0
+
     def account(self, dt_h: float) -> None:
         """Book the step's energies."""
         for machine in self.machines:
@@ -342,10 +376,13 @@ class SiteModel:
             wanted_kwh = self.unmet_mean_kw * dt_h
             bridged_kwh = min(wanted_kwh, self.bridge_kwh)
             self.bridge_kwh -= bridged_kwh
+            self.bridged_kwh += bridged_kwh
             missing_kwh = wanted_kwh - bridged_kwh
             if missing_kwh > 0.0:
                 self.unserved_kwh += missing_kwh
                 self.served_share = 1.0 - missing_kwh / (self.load_mean_kw * dt_h)
+                for meter in self.meters:
+                    meter.go_short(1.0 - self.served_share, dt_h)
         if self._over_export_s >= EXPORT_TRIP_S:
             self._over_export_s = 0.0
             self.alarms |= AlarmBit.REVERSE_POWER
@@ -366,7 +403,7 @@ class SiteModel:
         drawn_kw = 0.0 if self.local or self.switching else self.load_kw + self._bridge_in_kw
         return sent_kw - drawn_kw - self._standby_kw
 
-    def points(self) -> Mapping[str, float]:
+    def measure(self) -> Mapping[str, float]:
         """Canonical points of the panel."""
         healthy = self.healthy
         return {

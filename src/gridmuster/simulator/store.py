@@ -112,9 +112,9 @@ class StoreModel(InverterModel):
             return 0.0
         return self.rated_kw
 
-    def points(self) -> Mapping[str, float]:
+    def measure(self) -> Mapping[str, float]:
         """Canonical points by name."""
-        points = dict(super().points())
+        points = dict(super().measure())
         points["energy_kwh"] = self.energy_kwh()
         return points
 
