@@ -103,7 +103,7 @@ class CallBook:
         call = self.memory.calls.get(device.id)
         if call is None or device.id in self._commitment.failures:
             return ""
-        if reading.state is DeviceState.RUNNING:
+        if reading.state in (DeviceState.WARMING, DeviceState.RUNNING):
             call.started = True
         cause = ""
         if reading.state in FAILED_STATES:

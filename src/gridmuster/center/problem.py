@@ -25,7 +25,7 @@ from gridmuster.planning.problem import (
 from gridmuster.safety import Context, permits
 from gridmuster.signals import DeviceReading, Purpose, SwitchMode
 from gridmuster.state.snapshot import Snapshot
-from gridmuster.units import LHV_KWH_PER_UNIT, MS_PER_S
+from gridmuster.units import LHV_KWH_PER_UNIT
 
 #: Time in a state beyond which minimum times cannot bind, s.
 LONG_S = 7 * 86_400.0
@@ -237,18 +237,21 @@ class ProblemMaker:
             max_energy_kwh=device.max_energy_kwh,
             initial_energy_kwh=min(max(energy_kwh, 0.0), device.max_energy_kwh),
             cycle_cost_usd_per_kwh=device.cycle_cost_usd_per_kwh,
-            end_value_usd_per_kwh=self._outlook.mean_price_usd_per_kwh(site.area, grid)
-            * device.charge_efficiency,
+            end_value_usd_per_kwh=self._end_value(site.area, grid) * device.charge_efficiency,
             availability=device.reliability.availability,
         )
 
+    def _end_value(self, area_id: str, grid: IntervalGrid) -> float:
+        """What a stored kWh is worth when the plan ends: the mean price, never below zero."""
+        prices = self._outlook.price_usd_per_kwh(area_id, grid)
+        return max(sum(prices) / len(prices), 0.0)
+
     def _renewable(
-        self, device: Photovoltaic | WindTurbine | object, site: Site, grid: IntervalGrid
+        self, device: Photovoltaic | WindTurbine, site: Site, grid: IntervalGrid
     ) -> PlanRenewable:
-        assert isinstance(device, Photovoltaic | WindTurbine)
         room_kw = site.transfer.export_limit_kw
         load_kw = self._outlook.protected_kw(site, grid)
-        available_kw = self._outlook.available_kw(device, site, grid)
+        available_kw = self._outlook.available_kw(device, grid)
         return PlanRenewable(
             id=device.id,
             area=site.area,
@@ -258,6 +261,3 @@ class ProblemMaker:
             ],
             cost_usd_per_kwh=device.variable_om_usd_per_kwh,
         )
-
-
-__all__ = ["MS_PER_S", "ProblemMaker"]

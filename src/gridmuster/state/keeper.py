@@ -179,13 +179,14 @@ class StateKeeper:
             for site_id, memory in self.memory.sites.items()
         }
         silent: dict[str, float] = {}
+        metered: dict[str, float] = {}
         areas = {
             area.id: self._area_status(
-                area.id, area.loss_fraction, now_ms, sites, silent, estimate_kw
+                area.id, area.loss_fraction, now_ms, sites, silent, metered, estimate_kw
             )
             for area in self._fleet.areas
         }
-        return Snapshot(now_ms, sites, dict(self.memory.readings), areas, silent)
+        return Snapshot(now_ms, sites, dict(self.memory.readings), areas, silent, metered)
 
     def _site_status(self, memory: SiteMemory, now_ms: int) -> SiteStatus:
         report = memory.report
@@ -205,6 +206,7 @@ class StateKeeper:
         now_ms: int,
         sites: dict[str, SiteStatus],
         silent: dict[str, float],
+        metered: dict[str, float],
         estimate_kw: Callable[[str], float],
     ) -> AreaStatus:
         meters = self.memory.meters
@@ -214,7 +216,7 @@ class StateKeeper:
             meter = meters.get(user_id)
             status = sites[site_id]
             if meter is not None and meter.at_ms >= oldest_ms:
-                power_kw = meter.power_kw
+                power_kw = metered[user_id] = meter.power_kw
             else:
                 power_kw = silent[user_id] = estimate_kw(user_id)
                 if not (behind and status.in_outage):

@@ -82,6 +82,7 @@ class Snapshot:
         readings: last reading by device id; absent when never heard.
         areas: balance by area id.
         silent: end-users whose meter is silent, with the estimate used, kW.
+        metered: end-users whose meter spoke lately, with its last reading, kW.
     """
 
     now_ms: int
@@ -89,3 +90,4 @@ class Snapshot:
     readings: Mapping[str, DeviceReading]
     areas: Mapping[str, AreaStatus]
     silent: Mapping[str, float]
+    metered: Mapping[str, float]

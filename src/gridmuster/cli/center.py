@@ -1,0 +1,67 @@
+"""`gridmuster center`: run the control center."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gridmuster.cli.clock_option import ClockOption, parse_clock
+
+app = typer.Typer()
+
+
+@app.command("center")
+def center(
+    fleet: Annotated[Path, typer.Option(help="fleet file (YAML, JSON)")],
+    broker: Annotated[
+        str, typer.Option(envvar="GRIDMUSTER_BROKER", help="broker URL, mqtt:// or mqtts://")
+    ],
+    journal: Annotated[str, typer.Option(help="journal: a path, or sqlite:///path")],
+    center_id: Annotated[
+        str, typer.Option("--id", help="name of this center; default: host name")
+    ] = "",
+    cycle: Annotated[float, typer.Option(help="seconds between two cycles", min=0.5)] = 4.0,
+    api_host: Annotated[str, typer.Option(help="address of the API")] = "127.0.0.1",
+    api_port: Annotated[int, typer.Option(help="port of the API; 0 takes a free one")] = 8420,
+    tokens: Annotated[Path | None, typer.Option(help="folder of the API's tokens")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="certificate of the API, PEM")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="private key of the API, PEM")] = None,
+    api_url_file: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    clock: ClockOption = "",
+) -> None:
+    """Run the control center until it is stopped with Ctrl-C."""
+    from gridmuster.center.config import CenterConfig
+    from gridmuster.console.auth import default_folder
+    from gridmuster.console.server import Tls
+    from gridmuster.fleet.load import load_fleet
+    from gridmuster.runtime.center import LiveCenter
+    from gridmuster.runtime.serve_center import CenterOptions, run_center
+
+    plant_clock = parse_clock(clock)
+    speed = plant_clock.speed
+    config = CenterConfig(cycle_s=cycle, ack_timeout_s=max(12.0, 2.0 * speed))
+    if (tls_cert is None) != (tls_key is None):
+        raise typer.BadParameter("--tls-cert and --tls-key go together")
+    options = CenterOptions(
+        fleet=load_fleet(fleet),
+        broker_url=broker,
+        journal_url=journal,
+        center_id=center_id or f"center-{socket.gethostname().split('.')[0]}",
+        clock=plant_clock,
+        config=config,
+        tokens=tokens or default_folder(),
+        api_host=api_host,
+        api_port=api_port,
+        tls=None if tls_cert is None or tls_key is None else Tls(tls_cert, tls_key),
+    )
+
+    def ready(center: LiveCenter, url: str) -> None:
+        typer.echo(f"center {options.center_id} answers on {url}; tokens in {options.tokens}")
+        if api_url_file is not None:
+            api_url_file.write_text(url)
+
+    asyncio.run(run_center(options, ready))

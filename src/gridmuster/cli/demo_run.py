@@ -1,0 +1,118 @@
+"""Puts a demo together and shows it: in lockstep, or as programs of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from gridmuster.center.view import PlantView
+from gridmuster.clock import iso, monotonic_s
+from gridmuster.console.terminal import Screen
+from gridmuster.fleet.generate import generate
+from gridmuster.fleet.load import load_fleet
+from gridmuster.report import Report, encode_report, render, report_journal
+from gridmuster.runtime.demo_live import run_live
+from gridmuster.runtime.demo_max import DemoOptions, run_max
+from gridmuster.runtime.worlds import WorldOptions
+from gridmuster.simulator.default_day import default_day
+from gridmuster.simulator.scenario import DEFAULT_START_MS, Scenario
+from gridmuster.units import MS_PER_HOUR
+
+#: Real time between two pictures of a run in lockstep, s.
+PICTURE_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCall:
+    """A demo as asked for on the command line; ``speed`` None is lockstep."""
+
+    sites: int
+    hours: float
+    speed: float | None
+    seed: int
+    headless: bool
+    fleet: Path | None
+    market: Path | None
+    meters: Path | None
+    scenario: Path | None
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What a demo leaves: its journal and the report made from it."""
+
+    journal: Path
+    report: Report
+
+    def as_json(self) -> str:
+        """The report as JSON."""
+        return encode_report(self.report)
+
+    def show(self) -> None:
+        """The report for people, on standard output."""
+        Console().print(render(self.report))
+
+
+def run_demo(call: DemoCall) -> DemoResult:
+    """Run a demo and report on it.
+
+    Args:
+        call: what was asked for.
+
+    Raises:
+        FleetError: when a file is wrong.
+        JournalError: when the folder holds a journal of another run, or cannot be written.
+        LinkError: when a port or the broker cannot be had.
+    """
+    fleet = generate(call.sites, call.seed) if call.fleet is None else load_fleet(call.fleet)
+    scenario: Scenario | Path = call.scenario or default_day(fleet, DEFAULT_START_MS, call.seed)
+    world = WorldOptions(DEFAULT_START_MS, call.seed, scenario, call.market, call.meters)
+    journal = call.folder / "plant.journal"
+    options = DemoOptions(fleet, world, call.hours, journal)
+    if call.speed is None:
+        _run_max(call, options)
+    else:
+        run_live(options, call.folder, call.speed, None if call.headless else Screen())
+    console = Console(stderr=True)
+    with console.status("reading the journal"):
+        return DemoResult(journal, report_journal(str(journal)))
+
+
+def _run_max(call: DemoCall, options: DemoOptions) -> None:
+    if call.headless or not Console(stderr=True).is_terminal:
+        _run_with_progress(options)
+        return
+    last_s = 0.0
+    with Screen() as screen:
+
+        def watch(_: int, view: Callable[[], PlantView]) -> None:
+            nonlocal last_s
+            if monotonic_s() - last_s >= PICTURE_EVERY_S:
+                screen.show(view())
+                last_s = monotonic_s()
+
+        run_max(options, watch)
+
+
+def _run_with_progress(options: DemoOptions) -> None:
+    start_ms = options.world.start_ms
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    ) as progress:
+        task = progress.add_task("plant", total=options.hours * MS_PER_HOUR)
+
+        def watch(now_ms: int, _: Callable[[], PlantView]) -> None:
+            if now_ms % 60_000 == 0:
+                progress.update(task, completed=now_ms - start_ms, description=iso(now_ms))
+
+        run_max(options, watch)

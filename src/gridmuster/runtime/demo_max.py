@@ -1,0 +1,70 @@
+"""The demo at full speed: everything in this process, in lockstep under one virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridmuster.center.config import CenterConfig
+from gridmuster.center.view import PlantView
+from gridmuster.fleet.model import Fleet
+from gridmuster.gateway.config import AgentConfig
+from gridmuster.runtime.lockstep import Lockstep
+from gridmuster.runtime.recorder import RecordedCore
+from gridmuster.runtime.recovery import rebuild
+from gridmuster.runtime.solving import Solver
+from gridmuster.runtime.worlds import WorldOptions, make_world
+from gridmuster.store.journal import Journal
+from gridmuster.units import MS_PER_HOUR
+
+CENTER_ID = "center-demo"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What a demo runs.
+
+    Args:
+        fleet: the fleet.
+        world: the simulated world.
+        hours: length, h of plant time.
+        journal: the journal's file; must not exist.
+    """
+
+    fleet: Fleet
+    world: WorldOptions
+    hours: float
+    journal: Path
+
+
+def run_max(
+    options: DemoOptions, watch: Callable[[int, Callable[[], PlantView]], None]
+) -> Lockstep:
+    """Run the demo in lockstep.
+
+    Args:
+        options: what to run.
+        watch: called after every tick with plant time (ms) and a maker of the view, which costs
+            something and is to be called only to show it.
+
+    Returns:
+        The plant as it stands at the end; its journal is closed.
+    """
+    config = CenterConfig()
+    world = make_world(options.fleet, options.world)
+    end_ms = world.now_ms + int(options.hours * MS_PER_HOUR)
+    solver = Solver(1)
+    with Journal.open(str(options.journal), durable=False) as journal:
+        try:
+            core = rebuild(journal, options.fleet, config, world.now_ms)
+            recorded = RecordedCore(core, journal, CENTER_ID)
+            plant = Lockstep(
+                options.fleet, world, recorded, solver, AgentConfig(scan_s=config.cycle_s)
+            )
+            while plant.clock.now_ms() < end_ms:
+                plant.tick()
+                watch(plant.clock.now_ms(), core.view)
+        finally:
+            solver.close()
+    return plant
