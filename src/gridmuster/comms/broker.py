@@ -18,7 +18,6 @@ messages and sessions live in JetStream and outlast ``kill -9``.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import secrets
@@ -52,6 +51,8 @@ _STORE_BYTES: Final = 256 * 1024 * 1024
 #: Soft bound on the broker's memory, for its garbage collector (see `dependencies.md`).
 _MEMORY: Final = "256MiB"
 _LOG_BYTES: Final = 10_000_000
+#: What nats-server logs once all its listeners are open.
+_READY: Final = b"Server is ready"
 _CENTER: Final = "center"
 _FEED: Final = "feed"
 
@@ -142,8 +143,9 @@ class EmbeddedBroker:
             if self._any_port and (not self.port or attempt):
                 self.port = _free_port(self.host)
             _write_private(self.state_dir / "broker.conf", self._settings())
+            log_start = self.log_path.stat().st_size if self.log_path.is_file() else 0
             self._spawn(program)
-            if await self._wait_until_ready():
+            if await self._wait_until_ready(log_start):
                 return
             said = self._last_words()
             await self.stop()
@@ -208,13 +210,12 @@ class EmbeddedBroker:
                 env={**os.environ, "GOMEMLIMIT": _MEMORY},
             )
 
-    async def _wait_until_ready(self) -> bool:
+    async def _wait_until_ready(self, log_start: int) -> bool:
+        # Whoever else has the port would accept a connection too, so it is the log that counts.
         deadline_s = monotonic_s() + START_TIMEOUT_S
         while self.running and monotonic_s() < deadline_s:
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection(self.host, self.port)
-                writer.close()
-                return self.running
+            if self.log_path.is_file() and _READY in self.log_path.read_bytes()[log_start:]:
+                return True
             await asyncio.sleep(0.01)
         return False
 
