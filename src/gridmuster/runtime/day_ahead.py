@@ -1,0 +1,25 @@
+"""Plans one day of a fleet from its file alone: the planner without a running plant."""
+
+from __future__ import annotations
+
+from gridmuster.center.first_look import first_problem
+from gridmuster.clock import parse_iso
+from gridmuster.fleet.model import Fleet
+from gridmuster.planning import PlanLimits, PlanSolution, solve
+
+
+def plan_day(fleet: Fleet, start: str, gap: float = 1e-3) -> PlanSolution:
+    """The cheapest day of a fleet by its own objective.
+
+    Args:
+        fleet: the fleet.
+        start: when the day begins, ISO 8601 with an offset.
+        gap: proven distance from the optimum at which to stop, as a share.
+
+    Returns:
+        A plan with its lower bound, gap and named shortfalls.
+
+    Raises:
+        ValueError: for a time without an offset.
+    """
+    return solve(first_problem(fleet, parse_iso(start)), PlanLimits(gap=gap))
