@@ -45,9 +45,13 @@ def database_url(url: str) -> sa.URL:
     if "://" not in url:
         return sa.URL.create("sqlite", database=url)
     try:
-        return sa.make_url(url)
+        parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
-        raise JournalError(f"journal {url!r}: not a database URL nor a path") from error
+        raise JournalError("journal: that is neither a path nor a database URL") from error
+    if parsed.drivername == "postgresql":
+        # The driver of the `postgres` extra, whatever SQLAlchemy's release takes by default.
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
 
 
 def sqlite_path(url: sa.URL) -> Path | None:
