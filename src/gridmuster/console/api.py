@@ -18,8 +18,9 @@ from gridmuster.console import operating, reading
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
 from gridmuster.console.feed import MIN_INTERVAL_S, Feed
-from gridmuster.console.guard import LOOPBACK_NAMES, Guard
+from gridmuster.console.guard import Guard
 from gridmuster.console.idempotency import Answers
+from gridmuster.console.loopback import LOOPBACK_NAMES
 from gridmuster.console.plant import Plant
 from gridmuster.console.problems import Problem, problem_response
 from gridmuster.console.schema import install

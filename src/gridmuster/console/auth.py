@@ -30,6 +30,7 @@ from msgspec import Struct
 from gridmuster.clock import monotonic_s
 from gridmuster.console.problems import Problem
 from gridmuster.errors import Fault, FleetError
+from gridmuster.signals import Action
 
 TOKENS_FILE: Final = "tokens.json"
 TOKEN_BYTES: Final = 32
@@ -56,6 +57,15 @@ class Role(IntEnum):
     def word(self) -> str:
         """The role's name as written in files and messages."""
         return self.name.lower()
+
+
+#: The least role each action needs; also the whole list of actions.
+ROLES: Final[dict[Action, Role]] = {
+    Action.OVERRIDE: Role.OPERATOR,
+    Action.RELEASE: Role.OPERATOR,
+    Action.EMERGENCY_STOP: Role.OPERATOR,
+    Action.RESET: Role.ADMIN,
+}
 
 
 class TokenRecord(Struct, frozen=True, forbid_unknown_fields=True):
@@ -259,6 +269,36 @@ def read_token(path: Path) -> str:
             [Fault(str(path), "token file", f"{len(token)} characters", "one token", "one line")]
         )
     return token
+
+
+def find_token(path: Path | None, role: Role, folder: Path | None = None) -> str:
+    """The token to use for something that needs a role.
+
+    Args:
+        path: a file with a token; None: look in the folder.
+        role: the least role that will do.
+        folder: where the center on this machine wrote its tokens; None: `default_folder`.
+
+    Raises:
+        FleetError: when there is none.
+    """
+    if path is not None:
+        return read_token(path)
+    place = folder or default_folder()
+    for enough in Role:
+        if enough >= role and token_path(place, enough).exists():
+            return read_token(token_path(place, enough))
+    raise FleetError(
+        [
+            Fault(
+                str(token_path(place, role)),
+                "token file",
+                "none",
+                f"this needs a token of the role {role.word}",
+                "a center that has run on this machine, or --token-file FILE",
+            )
+        ]
+    )
 
 
 def _write_private(path: Path, content: bytes) -> None:

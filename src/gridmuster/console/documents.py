@@ -26,9 +26,10 @@ class Health(Struct, frozen=True):
 
 
 class AreaList(Struct, frozen=True):
-    """Every area's balance."""
+    """Every area's balance, and whose areas they are."""
 
     at_ms: int
+    fleet: str
     areas: list[AreaView]
 
 

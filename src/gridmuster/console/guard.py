@@ -8,12 +8,11 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gridmuster.console.loopback import LOOPBACK_NAMES
 from gridmuster.console.problems import Problem, problem_response
 
 #: Largest request body, bytes; the largest sensible command is below 1 kB.
 MAX_BODY_BYTES: Final = 16_384
-#: Names under which a program on this machine may call the API.
-LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from gridmuster.center.view import Rejected, Submitted
 from gridmuster.console.access import SecuredRoute, caller_of, needs
-from gridmuster.console.auth import Role
+from gridmuster.console.auth import ROLES, Role
 from gridmuster.console.bodies import Command, OverrideCommand, PreviewCommand
 from gridmuster.console.consequence import Consequence, consequence
 from gridmuster.console.idempotency import Answers, Kept, checked_key, request_id
@@ -23,14 +23,6 @@ from gridmuster.signals import Action, OperatorRequest
 
 #: Longest a client waits for the center to apply its command, s of real time.
 SUBMIT_TIMEOUT_S: Final = 30.0
-
-#: The least role each action needs; also the whole list of actions.
-ROLES: Final[dict[Action, Role]] = {
-    Action.OVERRIDE: Role.OPERATOR,
-    Action.RELEASE: Role.OPERATOR,
-    Action.EMERGENCY_STOP: Role.OPERATOR,
-    Action.RESET: Role.ADMIN,
-}
 
 Key = Annotated[
     str | None,

@@ -110,7 +110,7 @@ async def plant(
 async def areas(request: Request) -> Response:
     """Demand, generation by type, import and its limit, reserve, odds of a shortfall, price."""
     view = plant_of(request).view()
-    return document(AreaList(view.at_ms, view.areas))
+    return document(AreaList(view.at_ms, view.fleet, view.areas))
 
 
 @router.get(

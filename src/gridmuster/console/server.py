@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from gridmuster.console.loopback import is_loopback
 from gridmuster.errors import Fault, FleetError, LinkError
 
 DEFAULT_PORT: Final = 8420
@@ -122,16 +122,6 @@ async def serve(
     return ApiServer(app, server, task, f"{'https' if tls else 'http'}://{shown}:{bound}")
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket.
 
@@ -143,8 +133,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=family, backlog=256)
     except (OSError, OverflowError) as error:
         raise LinkError(
-            f"the API cannot listen on {host}:{port}: {error}; is another center running? "
-            "Choose another port with --api-port."
+            f"the API cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}; is "
+            "another center running? Choose another port with --api-port"
         ) from error
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)

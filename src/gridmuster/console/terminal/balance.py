@@ -174,16 +174,6 @@ def _supply(area: AreaView, width: int) -> Text:
     kinds = _kinds(area)
     supply_kw = sum(value for _, value in kinds)
     needed_kw = area.demand_kw + area.losses_kw
-    figures = [
-        Piece(text(f"{kind.letter} {kind.name} {number(value)}"), -round(value))
-        for kind, value in kinds
-    ]
-    taken_kw = -sum(min(value, 0.0) for value in area.generation_kw_by_type.values())
-    if taken_kw > 0.5:
-        figures.append(Piece(text(f"charging {number(taken_kw)}", MUTED), -round(taken_kw)))
-    if area.import_kw < -0.5:
-        export = text(f"export {number(-area.import_kw)}", MUTED)
-        figures.insert(0, Piece(export, round(area.import_kw)))
     bar_width = max(10, (width - NAME_WIDTH) * 2 // 5)
     scale_kw = max(supply_kw, needed_kw, 1.0)
     line = text(" " * NAME_WIDTH)
@@ -191,8 +181,27 @@ def _supply(area: AreaView, width: int) -> Text:
         stack([(k.letter, k.ground, value) for k, value in kinds], scale_kw, bar_width)
     )
     line.append("▏", MUTED)
-    line.append_text(pack(figures, width - line.cell_len) if figures else text())
+    free = width - line.cell_len
+    figures = _figures(area, kinds, named=True)
+    if sum(piece.text.cell_len + 2 for piece in figures) - 2 > free:
+        figures = _figures(area, kinds, named=False)
+    line.append_text(pack(figures, free) if figures else text())
     return fit(line, width)
+
+
+def _figures(area: AreaView, kinds: list[tuple[Kind, float]], named: bool) -> list[Piece]:
+    """What feeds the area and what it gives away, in figures; the largest matter most."""
+    figures = []
+    for kind, value in kinds:
+        name = f"{kind.letter} {kind.name}" if named or kind is KINDS["import"] else kind.letter
+        figures.append(Piece(text(f"{name} {number(value)}"), -round(value)))
+    taken_kw = -sum(min(value, 0.0) for value in area.generation_kw_by_type.values())
+    if taken_kw > 0.5:
+        figures.append(Piece(text(f"charging {number(taken_kw)}", MUTED), -round(taken_kw)))
+    if area.import_kw < -0.5:
+        export = text(f"export {number(-area.import_kw)}", MUTED)
+        figures.insert(0, Piece(export, round(area.import_kw)))
+    return figures
 
 
 def _margins(area: AreaView, width: int) -> Text:

@@ -14,7 +14,6 @@ from gridmuster.console.terminal.palette import ACCENT, ASCII, INK, MUTED
 from gridmuster.console.terminal.words import clean
 
 SPARKS = "▁▂▃▄▅▆▇█"
-EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 class Piece(NamedTuple):
@@ -45,8 +44,9 @@ class Page:
 
 
 def text(content: str = "", style: str = "") -> Text:
-    """Text that cannot disturb the terminal."""
-    return Text(clean(content), style, no_wrap=True, end="")
+    """Text that cannot disturb the terminal, and whose style ends with it."""
+    found = Text(no_wrap=True, end="")
+    return found.append(clean(content), style)
 
 
 def fit(line: Text, width: int) -> Text:
@@ -108,9 +108,8 @@ def bar(share: float, width: int, style: str = ACCENT, rest: str = "─") -> Tex
     """A bar that is full at a share of 1; beyond that it stays full."""
     if not math.isfinite(share):
         share = 0.0
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
-    full, part = divmod(eighths, 8)
-    line = text("█" * full + (EIGHTHS[part] if part else ""), style)
+    full, half = divmod(round(min(max(share, 0.0), 1.0) * width * 2), 2)
+    line = text("━" * full + "╸" * half, style)
     line.append(rest * (width - line.cell_len), MUTED)
     return line
 

@@ -91,17 +91,19 @@ def render_plant(view: PlantView, width: int, height: int, note: str = "") -> Pa
 
 def header_lines(view: PlantView, width: int, note: str = "") -> list[Text]:
     """Whose picture this is, of when, and whether the center itself is well."""
-    left = text(" GRIDMUSTER ", "bold reverse")
-    left.append_text(text(f" {view.fleet}", "bold"))
+    left = text(f" GRIDMUSTER  {view.fleet}", "bold")
     times = pack_end(
         [
             Piece(text(plant_time(view), "bold"), 0),
-            Piece(text(utc_time(view), MUTED), 1),
-            Piece(text(_speed(view.speed), MUTED), 2),
+            Piece(text(utc_time(view)), 1),
+            Piece(text(_speed(view.speed)), 2),
         ],
-        width - left.cell_len - 2,
+        width - left.cell_len - 3,
     )
-    lines = [spread(left, times, width), _state(view, width)]
+    title = spread(left, times, width - 1)
+    title.append(" ")
+    title.stylize("reverse")
+    lines = [title, _state(view, width)]
     if note:
         lines.append(fit(text(f" {note} ", f"bold {WARN} reverse"), width))
     return lines

@@ -89,3 +89,4 @@ class Screen:
         self._told, self._told_ms = state, view.at_ms
         line = plant_line(view) + (f" ({note})" if note else "")
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.file.flush()
