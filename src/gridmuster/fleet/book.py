@@ -73,6 +73,7 @@ class Book:
         devices: its devices.
         ids: by kind, every id that was read, those of invalid parts included.
         unsure: ids of areas and sites of which something is missing because it was invalid.
+        unread: kinds of which a list or table could not be read.
     """
 
     top: Place
@@ -84,6 +85,7 @@ class Book:
     devices: list[Entry[Device]] = field(default_factory=list)
     ids: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
     unsure: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
 
     @cached_property
     def area_by_id(self) -> dict[str, Area]:
@@ -112,12 +114,14 @@ class Book:
 
     def whole(self, site: Site) -> bool:
         """Whether all that was written about a site could be read."""
-        return site.id not in self.unsure
+        return not self.unread and site.id not in self.unsure
 
     def whole_area(self, area: Area) -> bool:
         """Whether all that was written about an area and its sites could be read."""
-        return area.id not in self.unsure and all(
-            self.whole(entry.part) for entry in self.sites_of.get(area.id, ())
+        return (
+            not self.unread
+            and area.id not in self.unsure
+            and all(self.whole(entry.part) for entry in self.sites_of.get(area.id, ()))
         )
 
     def devices_in(self, area_id: str) -> list[Device]:

@@ -24,7 +24,7 @@ from gridmuster.fleet.document import read_document
 from gridmuster.fleet.model import Area, EndUser, Fleet, Site
 from gridmuster.fleet.place import Place, Source, did_you_mean, listed, shown, sort_key
 from gridmuster.fleet.tables import FORMATS, Cell, Placed, columns_of, read_table
-from gridmuster.fleet.words import choices_of, faults_of, field_at
+from gridmuster.fleet.words import bare_type, faults_of, field_at
 
 CLASSES: Final[dict[str, tuple[type[Part], ...]]] = {
     "areas": (Area,),
@@ -181,7 +181,7 @@ class _Reader:
         before = len(self.faults)
         rows = list(self._rows(kind, data))
         misread = {fault.path for fault in self.faults[before:]}
-        if not rows and Fleet.model_fields[kind].is_required() and not self.faults:
+        if not rows and len(self.faults) == before and Fleet.model_fields[kind].is_required():
             limit = f"a fleet needs at least one {KIND_WORDS[kind]}"
             expected = "a list of blocks, or {table: FILE}"
             value = shown(data.get(kind))
@@ -196,18 +196,24 @@ class _Reader:
                 ids.add(row_id)
             model = self._class_of(kind, row, place)
             if model is None:
-                self.book.unsure.add(str(row.get("site")))
+                self._unsure(row)
                 continue
+            flagged = not place.source.text and self._refuse_flags(row, model, place)
+            if flagged:
+                self._unsure(row)
             try:
                 part = model.model_validate(row)
             except ValidationError as error:
+                self._unsure(row)
                 found = faults_of(error, model, place)
                 self.faults.extend(fault for fault in found if fault.path not in misread)
-                self.book.unsure.update(str(row.get(key)) for key in ("area", "site", "id"))
                 continue
-            if not place.source.text:
-                self._refuse_flags(row, model, place)
-            entries.append(Entry(part, place))
+            if not flagged:
+                entries.append(Entry(part, place))
+
+    def _unsure(self, row: Mapping[str, Any]) -> None:
+        """Note that something is missing at a row's site and area, and from the row's own part."""
+        self.book.unsure.update(str(row.get(key)) for key in ("area", "site", "id"))
 
     def _rows(self, kind: str, data: Mapping[str, Any]) -> Iterator[Placed]:
         given = data.get(kind)
@@ -229,6 +235,7 @@ class _Reader:
             self._not_a_list(place, given, f"{kind} is a list of blocks, or a table")
 
     def _not_a_list(self, place: Place, value: Any, limit: str) -> None:
+        self.book.unread.add(str(place.root[0]))
         expected = "a list of blocks, or {table: FILE}"
         self.faults.append(place.fault(value=shown(value), limit=limit, expected=expected))
 
@@ -250,12 +257,14 @@ class _Reader:
         if limit:
             value = shown(name) if "table" in item and not others else shown(dict(item))
             self.faults.append(place.fault(value=value, limit=limit, expected=expected))
+            self.book.unread.add(kind)
             return []
         path = self.folder / str(name)
         try:
             table = read_table(path, str(path), COLUMNS[kind])
         except FleetError as error:
             self.faults.extend(error.faults)
+            self.book.unread.add(kind)
             return []
         self.faults.extend(table.faults)
         return table.rows
@@ -275,28 +284,32 @@ class _Reader:
             self.faults.append(fault)
         return model
 
-    def _refuse_flags(self, row: Mapping[str, Any], model: type[BaseModel], place: Place) -> None:
-        """A fault for each true or false where a number is wanted: true would count as 1."""
-        for parts in _flags(row, ()):
-            field_info = field_at(model, parts)[1]
-            wants = field_info.annotation if field_info is not None else bool
-            if wants is bool or choices_of(wants):
-                continue
-            self.faults.append(
-                place.fault(
-                    *parts,
-                    value="true or false",
-                    limit="must be a number",
-                    expected="a number, without true, false, yes, no, on or off",
+    def _refuse_flags(self, row: Mapping[str, Any], model: type[BaseModel], place: Place) -> bool:
+        """A fault for each true or false where a number is wanted, which would count as 1 or 0.
+
+        Returns:
+            Whether there was one.
+        """
+        before = len(self.faults)
+        for parts, flag in _flags(row, ()):
+            info = field_at(model, parts)[1]
+            if info is not None and bare_type(info.annotation) in (float, int):
+                self.faults.append(
+                    place.fault(
+                        *parts,
+                        value=shown(flag),
+                        limit="must be a number",
+                        expected="a number; YAML reads yes, no, on and off as true and false",
+                    )
                 )
-            )
+        return len(self.faults) > before
 
 
-def _flags(block: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    """Paths of all booleans in plain data."""
+def _flags(block: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], bool]]:
+    """Paths and values of all booleans in plain data."""
     items = block.items() if isinstance(block, dict) else enumerate(block)
     for key, value in items:
         if isinstance(value, bool):
-            yield (*path, key)
+            yield (*path, key), value
         elif isinstance(value, dict | list):
             yield from _flags(value, (*path, key))

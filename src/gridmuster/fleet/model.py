@@ -16,7 +16,9 @@ class Border(Part):
     """GeoJSON Polygon (RFC 7946): rings of [longitude, latitude], first ring outside."""
 
     type: Literal["Polygon"] = "Polygon"
-    coordinates: tuple[tuple[tuple[float, float], ...], ...] = Field(min_length=1)
+    coordinates: tuple[tuple[tuple[float, float], ...], ...] = Field(
+        min_length=1, description="rings of [longitude, latitude], degrees; the first is outside"
+    )
 
 
 class Connection(Part):

@@ -56,8 +56,13 @@ def faults_of(error: ValidationError, model: type[BaseModel], place: Place) -> I
         model: the part's class.
         place: where the part stands.
     """
-    for item in error.errors(include_url=False):
-        parts = tuple(item["loc"])
+    items = error.errors(include_url=False)
+    places = [tuple(item["loc"]) for item in items]
+    for item, parts in zip(items, places, strict=True):
+        deeper = any(len(p) > len(parts) and p[: len(parts)] == parts for p in places)
+        if item["type"] == "too_short" and deeper:
+            # Pydantic leaves out what is wrong inside, then finds too few.
+            continue
         owner, field = field_at(model, parts)
         value = "nothing" if item["type"] == "missing" else shown(item["input"])
         limit, expected = _words(item["type"], item, parts, owner, field)
@@ -73,14 +78,16 @@ def _words(
 ) -> tuple[str, str]:
     """The rule that was broken and what is expected instead."""
     name = str(parts[-1]) if parts else ""
-    wanted = expected_of(field) if field is not None else "see the fleet file's documentation"
+    wanted = "see the fleet file's documentation"
+    if field is not None:
+        wanted = expected_of(field, depth=sum(isinstance(part, int) for part in parts))
     if kind == "extra_forbidden" and owner is not None:
         known = list(owner.model_fields)
         limit = f"{word_for(owner)} has no field {name}{did_you_mean(name, known)}"
         return limit, f"one of {listed(known)}"
     if kind == "missing":
         if isinstance(parts[-1], int):
-            return "an entry is missing", "longitude and latitude, in degrees"
+            return "an entry is missing", wanted
         return f"{name} is required", wanted
     if kind == "string_pattern_mismatch":
         return (
@@ -104,9 +111,18 @@ def word_for(model: type[BaseModel]) -> str:
     return text.strip()
 
 
-def expected_of(field: FieldInfo) -> str:
-    """What a field wants: its type, its bounds and its meaning with the unit."""
-    text = type_words(field.annotation)
+def expected_of(field: FieldInfo, depth: int = 0) -> str:
+    """What a field wants: its type, its bounds and its meaning with the unit.
+
+    Args:
+        field: the field.
+        depth: how many lists deep inside the field.
+    """
+    annotation = field.annotation
+    for _ in range(depth):
+        bare = bare_type(annotation)
+        annotation = get_args(bare)[0] if get_origin(bare) is tuple else annotation
+    text = type_words(annotation)
     bounds = _bounds(field)
     if any(getattr(item, "pattern", None) == ID_PATTERN for item in field.metadata):
         text = "an id"

@@ -68,7 +68,10 @@ def efficiency(device: Generator, point: FuelPoint) -> float:
 
 
 def fuel_curve(device: Generator, place: Place) -> Iterator[Fault]:
-    """A curve that does not rise, gives more than 60 %, or gets cheaper too fast with load."""
+    """A curve that does not rise, gives more than 60 %, or gets cheaper too fast with load.
+
+    Where it does not rise, the points after it are not looked at: they may be right.
+    """
     before: FuelPoint | None = None
     slope_before = 0.0
     for k, point in enumerate(device.fuel_curve):
@@ -85,7 +88,7 @@ def fuel_curve(device: Generator, place: Place) -> Iterator[Fault]:
                 f"{_percent(point.load_fraction)} load; 60 % is the most there is",
                 expected=f"at least {least:.3g}; is the unit l/h or m3/h?",
             )
-        if before is not None:
+        elif before is not None:
             more_load = point.load_fraction - before.load_fraction
             more_fuel = point.fuel_per_h - before.fuel_per_h
             if more_load <= 0.0:
@@ -96,7 +99,8 @@ def fuel_curve(device: Generator, place: Place) -> Iterator[Fault]:
                     limit="loads must rise along the curve",
                     expected=f"a load above {before.load_fraction:g}",
                 )
-            elif more_fuel <= 0.0:
+                break
+            if more_fuel <= 0.0:
                 yield place.fault(
                     *at,
                     "fuel_per_h",
@@ -104,18 +108,18 @@ def fuel_curve(device: Generator, place: Place) -> Iterator[Fault]:
                     limit="fuel must rise with load",
                     expected=f"more than {before.fuel_per_h:g}",
                 )
-            else:
-                slope = more_fuel / more_load
-                if share <= MAX_EFFICIENCY:
-                    yield from _slope_faults(device, place, k, slope, slope_before)
-                slope_before = slope
+                break
+            slope = more_fuel / more_load
+            yield from _slope_faults(device, place, k, slope, slope_before)
+            slope_before = slope
         before = point
-    if before is not None and before.load_fraction < 1.0:
+    last = device.fuel_curve[-1]
+    if last.load_fraction < 1.0:
         yield place.fault(
             "fuel_curve",
             len(device.fuel_curve) - 1,
             "load_fraction",
-            value=shown(before.load_fraction),
+            value=shown(last.load_fraction),
             limit="a fuel curve reaches full load",
             expected="a last point at 1.0",
         )

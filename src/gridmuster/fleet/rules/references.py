@@ -55,6 +55,8 @@ def unknown_references(book: Book) -> Iterator[Fault]:
         ("end_users", "site", "sites"),
         ("devices", "site", "sites"),
     ):
+        if target in book.unread:
+            continue
         known = book.ids[target]
         for part, place in getattr(book, kind):
             name = getattr(part, field)
