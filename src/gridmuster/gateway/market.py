@@ -17,8 +17,10 @@ from gridmuster.gateway.unit import (
     IDLE,
     LOCKED,
     RUNNING,
+    STARTING,
     TOLERANCE_FRACTION,
     UNKNOWN,
+    WARMING,
     Target,
     Unit,
 )
@@ -93,9 +95,11 @@ class MarketDuty:
         if same and old is not None and (unit.on or not old.settled or old.order is Order.STOP):
             target.began_ms, target.began_kw = old.began_ms, old.began_kw
             target.ordered_ms, target.starting = old.ordered_ms, old.starting
+            target.gap_kw = old.gap_kw
             return
         target.began_ms = now_ms
         target.began_kw = unit.power_kw
+        target.gap_kw = abs(unit.power_kw - target.power_kw)
         target.starting = (
             unit.generator is not None
             and target.order is Order.RUN
@@ -169,8 +173,19 @@ class MarketDuty:
                 unit.target = None
                 self._station.order(unit, Setpoint(unit.id, Order.STOP), now_ms, out)
             return
-        if not unit.limits.parallels or self._resend_due(target, now_ms):
+        if not unit.limits.parallels or self._shows_no_effect(unit, target, now_ms):
             self._give(unit, target, now_ms, out)
+
+    def _shows_no_effect(self, unit: Unit, target: Target, now_ms: int) -> bool:
+        """Whether an order is due again: time has passed and the device came no closer."""
+        if not self._resend_due(target, now_ms) or unit.state in (STARTING, WARMING):
+            return False
+        gap_kw = abs(unit.power_kw - target.power_kw)
+        closer = gap_kw < target.gap_kw
+        target.gap_kw = gap_kw
+        if closer:
+            target.ordered_ms = now_ms
+        return not closer
 
     def _resend_due(self, target: Target, now_ms: int) -> bool:
         return now_ms - target.ordered_ms >= self._station.config.resend_s * MS_PER_S
@@ -189,7 +204,7 @@ class MarketDuty:
             if unit.ready:
                 if station.supply != LOCAL:
                     station.order_panel("transfer_to_local", now_ms, out)
-            elif due:
+            elif due and (first or unit.state != STARTING):
                 target.ordered_ms = now_ms
                 station.order(unit, target.setpoint(unit.id), now_ms, out)
             return

@@ -1,7 +1,8 @@
 """What a site says: reports by exception and by heartbeat, meter readings likewise.
 
-A report goes out in the same scan in which a value moved past its deadband, a state changed, an
-alarm came or went, or a set is between off and running; otherwise every heartbeat.
+A report goes out in the same scan in which a value moved past its deadband, a state or a switch
+changed, or an alarm came or went; otherwise every heartbeat. So what was last said is true within
+the deadbands until the next report or the heartbeat is overdue.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from gridmuster.fleet.model import EndUser, Fleet
 from gridmuster.gateway.commands import CommandDesk
 from gridmuster.gateway.memory import SEQUENCE_BLOCK
 from gridmuster.gateway.station import SUPPLIES, AgentOutput, Station
-from gridmuster.gateway.unit import COOLING, STARTING, WARMING, Unit
+from gridmuster.gateway.unit import Unit
 from gridmuster.signals import (
     DemandReport,
     DeviceReading,
@@ -155,8 +156,6 @@ class Reporter:
         for unit, said, bands in zip(station.units, self._said, self._bands, strict=True):
             state = unit.state
             if state != said.state or unit.mode != said.mode:
-                return True
-            if unit.generator is not None and state in (STARTING, WARMING, COOLING):
                 return True
             if abs(unit.power_kw - said.power_kw) > bands[0]:
                 return True

@@ -43,6 +43,7 @@ class Target:
         "began_ms",
         "command_id",
         "expires_at_ms",
+        "gap_kw",
         "lapsing",
         "order",
         "ordered_ms",
@@ -69,6 +70,7 @@ class Target:
         self.began_ms = 0
         self.began_kw = 0.0
         self.ordered_ms = 0
+        self.gap_kw = 0.0
         self.settled = False
         self.lapsing = False
         self.starting = False
