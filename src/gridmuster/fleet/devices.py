@@ -105,14 +105,16 @@ class DeviceBase(Part):
     site: FleetId
     rated_kw: float = Field(gt=0, le=MAX_DEVICE_KW, description="most it can send out, kW")
     controller: Controller | None = Field(default=None, description="how the gateway reaches it")
-    reliability: Reliability = Reliability()
+    reliability: Reliability = Field(
+        default=Reliability(), description="odds that it is there when called"
+    )
     variable_om_usd_per_kwh: float = Field(
         default=0.0, ge=0, description="wear and service, USD/kWh out"
     )
     objective: str | None = Field(
         default=None, description="objective or blend for this device alone"
     )
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = Field(default=(), description="words to find it by")
 
 
 class Tank(Part):
@@ -133,12 +135,15 @@ class FuelPoint(Part):
 class Generator(DeviceBase):
     """What every fuel-burning device has: an engine, a turbine, a fuel cell."""
 
-    fuel: Fuel = Fuel.DIESEL
+    fuel: Fuel = Field(default=Fuel.DIESEL, description="what it burns")
     fuel_curve: tuple[FuelPoint, ...] = Field(
         description="fuel use at two or more outputs, in rising order of load", min_length=2
     )
     tank: Tank | None = Field(default=None, description="None: fed by a pipeline")
-    permit: Permit = Permit(permit_class=PermitClass.UNRESTRICTED)
+    permit: Permit = Field(
+        default=Permit(permit_class=PermitClass.UNRESTRICTED),
+        description="what its air permit allows",
+    )
     min_load_fraction: float = Field(default=0.3, ge=0, le=1, description="least sustained load")
     ramp_fraction_per_s: float = Field(
         default=0.05, gt=0, le=1, description="of rated power a second"
@@ -164,14 +169,16 @@ class Generator(DeviceBase):
 class EmergencyGenerator(Generator):
     """A set bought to back up one site; serves it first."""
 
-    type: Literal[DeviceType.EMERGENCY_GENERATOR]
+    type: Literal[DeviceType.EMERGENCY_GENERATOR] = Field(
+        description="which of the nine types it is"
+    )
 
 
 class Engine(Generator):
     """A reciprocating engine that was bought to run (gas, CHP)."""
 
-    type: Literal[DeviceType.ENGINE]
-    fuel: Fuel = Fuel.NATURAL_GAS
+    type: Literal[DeviceType.ENGINE] = Field(description="which of the nine types it is")
+    fuel: Fuel = Field(default=Fuel.NATURAL_GAS, description="what it burns")
     min_load_fraction: float = Field(default=0.25, ge=0, le=1, description="least sustained load")
     ramp_fraction_per_s: float = Field(
         default=0.02, gt=0, le=1, description="of rated power a second"
@@ -184,8 +191,8 @@ class Engine(Generator):
 class Microturbine(Generator):
     """A microturbine; few starts, slow cool-down, needs help to form a grid."""
 
-    type: Literal[DeviceType.MICROTURBINE]
-    fuel: Fuel = Fuel.NATURAL_GAS
+    type: Literal[DeviceType.MICROTURBINE] = Field(description="which of the nine types it is")
+    fuel: Fuel = Field(default=Fuel.NATURAL_GAS, description="what it burns")
     ramp_fraction_per_s: float = Field(
         default=0.01, gt=0, le=1, description="of rated power a second"
     )
@@ -201,8 +208,8 @@ class Microturbine(Generator):
 class FuelCell(Generator):
     """A fuel cell; hours to start, kept on and load-followed slowly."""
 
-    type: Literal[DeviceType.FUEL_CELL]
-    fuel: Fuel = Fuel.NATURAL_GAS
+    type: Literal[DeviceType.FUEL_CELL] = Field(description="which of the nine types it is")
+    fuel: Fuel = Field(default=Fuel.NATURAL_GAS, description="what it burns")
     ramp_fraction_per_s: float = Field(
         default=0.001, gt=0, le=1, description="of rated power a second"
     )
@@ -223,7 +230,7 @@ class FuelCell(Generator):
 class Photovoltaic(DeviceBase):
     """A solar array behind an inverter; curtailable, never more than the sun gives."""
 
-    type: Literal[DeviceType.PHOTOVOLTAIC]
+    type: Literal[DeviceType.PHOTOVOLTAIC] = Field(description="which of the nine types it is")
     dc_ac_ratio: float = Field(
         default=1.2, gt=0, le=3, description="panel rating over inverter rating"
     )
@@ -231,20 +238,26 @@ class Photovoltaic(DeviceBase):
         default=-0.0035, ge=-0.02, le=0, description="power change per K of cell above 25 C"
     )
     inverter_efficiency: float = Field(default=0.97, gt=0, le=1, description="AC out over DC in")
-    reliability: Reliability = Reliability(availability=0.98, fail_to_start=0.0, mttf_h=20_000.0)
+    reliability: Reliability = Field(
+        default=Reliability(availability=0.98, fail_to_start=0.0, mttf_h=20_000.0),
+        description="odds that it is there when called",
+    )
 
 
 class WindTurbine(DeviceBase):
     """A wind turbine with a power curve; curtailable."""
 
-    type: Literal[DeviceType.WIND_TURBINE]
+    type: Literal[DeviceType.WIND_TURBINE] = Field(description="which of the nine types it is")
     cut_in_m_per_s: float = Field(default=3.0, ge=0, description="wind speed of first output, m/s")
     rated_m_per_s: float = Field(default=12.0, gt=0, description="wind speed of full output, m/s")
     cut_out_m_per_s: float = Field(default=25.0, gt=0, description="wind speed of storm stop, m/s")
     variable_om_usd_per_kwh: float = Field(
         default=0.005, ge=0, description="wear and service, USD/kWh"
     )
-    reliability: Reliability = Reliability(availability=0.97, fail_to_start=0.0, mttf_h=5_000.0)
+    reliability: Reliability = Field(
+        default=Reliability(availability=0.97, fail_to_start=0.0, mttf_h=5_000.0),
+        description="odds that it is there when called",
+    )
 
 
 class Store(DeviceBase):
@@ -272,7 +285,10 @@ class Store(DeviceBase):
     grid_forming: bool = Field(
         default=False, description="can hold a dead area's voltage and frequency"
     )
-    reliability: Reliability = Reliability(availability=0.98, fail_to_start=0.0, mttf_h=20_000.0)
+    reliability: Reliability = Field(
+        default=Reliability(availability=0.98, fail_to_start=0.0, mttf_h=20_000.0),
+        description="odds that it is there when called",
+    )
 
     @property
     def max_charge_kw(self) -> float:
@@ -300,7 +316,7 @@ class Store(DeviceBase):
 class Battery(Store):
     """A battery behind an inverter."""
 
-    type: Literal[DeviceType.BATTERY]
+    type: Literal[DeviceType.BATTERY] = Field(description="which of the nine types it is")
     min_energy_fraction: float = Field(default=0.2, ge=0, le=1, description="floor kept always")
     self_discharge_per_h: float = Field(
         default=0.00003, ge=0, lt=1, description="share of energy lost, 1/h (2 % a month)"
@@ -316,7 +332,7 @@ class Battery(Store):
 class Flywheel(Store):
     """A flywheel: minutes of energy, standby loss, no wear."""
 
-    type: Literal[DeviceType.FLYWHEEL]
+    type: Literal[DeviceType.FLYWHEEL] = Field(description="which of the nine types it is")
     charge_efficiency: float = Field(default=0.922, gt=0, le=1, description="stored over taken")
     discharge_efficiency: float = Field(default=0.922, gt=0, le=1, description="given over drawn")
     self_discharge_per_h: float = Field(
@@ -327,7 +343,7 @@ class Flywheel(Store):
 class Smes(Store):
     """A superconducting magnetic store: seconds of energy, cooling load, no wear."""
 
-    type: Literal[DeviceType.SMES]
+    type: Literal[DeviceType.SMES] = Field(description="which of the nine types it is")
     charge_efficiency: float = Field(default=0.975, gt=0, le=1, description="stored over taken")
     discharge_efficiency: float = Field(default=0.975, gt=0, le=1, description="given over drawn")
 

@@ -15,7 +15,7 @@ from gridmuster.units import Fuel
 class Border(Part):
     """GeoJSON Polygon (RFC 7946): rings of [longitude, latitude], first ring outside."""
 
-    type: Literal["Polygon"] = "Polygon"
+    type: Literal["Polygon"] = Field(default="Polygon", description="GeoJSON geometry type")
     coordinates: tuple[tuple[tuple[float, float], ...], ...] = Field(
         min_length=1, description="rings of [longitude, latitude], degrees; the first is outside"
     )
@@ -41,8 +41,8 @@ class Area(Part):
     """A feeder or microgrid that is balanced as one; islanded when it has no connection."""
 
     id: FleetId
-    name: str = ""
-    border: Border
+    name: str = Field(default="", description="what people call it")
+    border: Border = Field(description="GeoJSON Polygon around all its sites")
     connection: Connection | None = Field(default=None, description="None: islanded")
     loss_fraction: float = Field(
         default=0.03, ge=0, lt=0.5, description="losses in the area's wires, share of its demand"
@@ -68,7 +68,9 @@ class Transfer(Part):
     devices (sun, wind, stores) are always in parallel under the same export limit.
     """
 
-    kind: TransferKind = TransferKind.TRANSFER_SWITCH
+    kind: TransferKind = Field(
+        default=TransferKind.TRANSFER_SWITCH, description="how own sources meet the utility"
+    )
     export_limit_kw: float = Field(default=0.0, ge=0, description="most the site may send out, kW")
 
     @property
@@ -81,8 +83,8 @@ class Site(Part):
     """A place with devices and, mostly, a load of its own that must never go dark."""
 
     id: FleetId
-    area: FleetId
-    name: str = ""
+    area: FleetId = Field(description="id of the area it lies in")
+    name: str = Field(default="", description="what people call it")
     latitude: float = Field(ge=-90, le=90, description="degrees north")
     longitude: float = Field(ge=-180, le=180, description="degrees east")
     time_zone: str = Field(default="UTC", description="IANA zone, like America/Chicago")
@@ -98,8 +100,10 @@ class Site(Part):
     autonomy_h: float = Field(
         default=0.0, ge=0, description="promised hours of backup from fuel kept, h"
     )
-    transfer: Transfer = Transfer()
-    tags: tuple[str, ...] = ()
+    transfer: Transfer = Field(
+        default=Transfer(), description="how its own sources meet the utility"
+    )
+    tags: tuple[str, ...] = Field(default=(), description="words to find it by")
 
 
 class LoadClass(StrEnum):
@@ -118,21 +122,21 @@ class EndUser(Part):
 
     id: FleetId
     site: FleetId = Field(description="site whose gateway reads the meter")
-    load_class: LoadClass
+    load_class: LoadClass = Field(description="kind of customer, for the daily shape")
     peak_kw: float = Field(gt=0, description="highest demand expected, kW")
     behind_transfer: bool = Field(
         default=False,
         description="fed through the site's transfer arrangement (its protected load)",
     )
-    meter: Literal["modbus"] = "modbus"
+    meter: Literal["modbus"] = Field(default="modbus", description="how the meter is read")
 
 
 class FuelPrices(Part):
     """Prices of fuel delivered, USD per litre or cubic metre (inputs, not forecasts)."""
 
-    diesel_usd_per_l: float = Field(default=0.95, ge=0)
+    diesel_usd_per_l: float = Field(default=0.95, ge=0, description="3.6 USD/gal")
     natural_gas_usd_per_m3: float = Field(default=0.18, ge=0, description="5 USD/MMBtu HHV")
-    propane_usd_per_l: float = Field(default=0.60, ge=0)
+    propane_usd_per_l: float = Field(default=0.60, ge=0, description="2.3 USD/gal")
     hydrogen_usd_per_m3: float = Field(default=0.45, ge=0, description="5 USD/kg")
 
     def of(self, fuel: Fuel) -> float:
@@ -148,20 +152,22 @@ class FuelPrices(Part):
 class Fleet(Part):
     """Everything one center commands."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = Field(default=1, description="version of this format")
     id: FleetId
-    name: str = ""
-    currency: str = "USD"
+    name: str = Field(default="", description="what people call it")
+    currency: str = Field(default="USD", description="ISO 4217 code of all money in the file")
     objective: str = Field(
         default="operating-expense",
         description="operating-expense, production-cost, efficiency, reliability, or a blend "
         "like operating-expense:0.7,efficiency:0.3",
     )
-    fuel_prices: FuelPrices = FuelPrices()
-    areas: tuple[Area, ...] = Field(min_length=1)
-    sites: tuple[Site, ...] = Field(min_length=1)
-    end_users: tuple[EndUser, ...] = ()
-    devices: tuple[Device, ...] = ()
+    fuel_prices: FuelPrices = Field(
+        default=FuelPrices(), description="prices of fuel delivered to the sites"
+    )
+    areas: tuple[Area, ...] = Field(min_length=1, description="feeders and microgrids")
+    sites: tuple[Site, ...] = Field(min_length=1, description="places with a gateway")
+    end_users: tuple[EndUser, ...] = Field(default=(), description="who wants power")
+    devices: tuple[Device, ...] = Field(default=(), description="what gives or stores it")
 
     @cached_property
     def area_by_id(self) -> dict[str, Area]:
