@@ -15,7 +15,7 @@ from gridmuster.registers.schema import MAX_REGISTERS_PER_READ, MAX_REGISTERS_PE
 from gridmuster.simulator.controller import ControllerModel
 
 
-class Exception_(IntEnum):  # noqa: N801 - Modbus calls its error answers exceptions
+class Refusal(IntEnum):
     """Modbus exception codes that a simulated controller answers with."""
 
     ILLEGAL_FUNCTION = 1
@@ -82,33 +82,33 @@ class TwinController:
         self._refresh()
         return self._image.regs
 
-    def answer_read(self, address: int, count: int) -> list[int] | Exception_:
+    def answer_read(self, address: int, count: int) -> list[int] | Refusal:
         """As `read`, saying why not (reachable or not)."""
         if not 1 <= count <= MAX_REGISTERS_PER_READ:
-            return Exception_.ILLEGAL_VALUE
+            return Refusal.ILLEGAL_VALUE
         self._refresh()
         found = self._image.read(address, count)
-        return Exception_.ILLEGAL_ADDRESS if found is None else found
+        return Refusal.ILLEGAL_ADDRESS if found is None else found
 
-    def answer_write(self, address: int, values: Sequence[int]) -> Exception_ | None:
+    def answer_write(self, address: int, values: Sequence[int]) -> Refusal | None:
         """As `write`, saying why not (reachable or not); None when it was taken."""
         if not 1 <= len(values) <= MAX_REGISTERS_PER_WRITE:
-            return Exception_.ILLEGAL_VALUE
+            return Refusal.ILLEGAL_VALUE
         known = self.register_map
         if any(address + k not in known.writable for k in range(len(values))):
-            return Exception_.ILLEGAL_ADDRESS
+            return Refusal.ILLEGAL_ADDRESS
         for k, value in enumerate(values):
             codes = known.codes.get(address + k)
             if not 0 <= value <= 0xFFFF or (codes is not None and value not in codes):
-                return Exception_.ILLEGAL_VALUE
+                return Refusal.ILLEGAL_VALUE
         try:
             orders = known.parse_recipes(address, values, self._held)
         except Refused:
-            return Exception_.ILLEGAL_VALUE
+            return Refusal.ILLEGAL_VALUE
         points = self.model.points()
         for recipe, _ in orders:
             if any(points.get(name) != wanted for name, wanted in recipe.only_if):
-                return Exception_.ILLEGAL_VALUE
+                return Refusal.ILLEGAL_VALUE
         self._image.put(address, values)
         self.version += 1
         for recipe, told in orders:
