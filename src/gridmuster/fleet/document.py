@@ -15,6 +15,8 @@ from gridmuster.errors import Fault, FleetError
 from gridmuster.fleet.place import Part, Place, Source, did_you_mean, shown
 
 Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: Most values that a document with aliases may stand for.
+MAX_NODES: Final = 20_000_000
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 
 
@@ -86,6 +88,8 @@ def read_document(path: Path, name: str) -> Document:
     try:
         root = _composed(text)
         source = Source(name, lines=NodeLines(text, root))
+        if root is not None and "*" in text:
+            _check_aliases(root)
         # Before building, which writes merged keys into the nodes.
         twice = tuple(_twice(root, source))
         data = Loader("").construct_document(root) if root is not None else None
@@ -126,6 +130,34 @@ def _composed(text: str) -> yaml.Node | None:
         return node
     finally:
         loader.dispose()
+
+
+def _check_aliases(root: yaml.Node) -> None:
+    """Refuse text whose aliases go round in a circle or stand for far more than is written.
+
+    Raises:
+        yaml.YAMLError: saying which.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        known = sizes.get(id(node))
+        if known == 0:
+            problem = "an alias stands for the very block it is in"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        if known is None:
+            sizes[id(node)] = 0
+            known = 1
+            if isinstance(node, yaml.SequenceNode):
+                known += sum(size(child) for child in node.value)
+            elif isinstance(node, yaml.MappingNode):
+                known += sum(size(key) + size(child) for key, child in node.value)
+            sizes[id(node)] = known
+        return known
+
+    if size(root) > MAX_NODES:
+        problem = f"its aliases stand for more than {MAX_NODES} values"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=root.start_mark)
 
 
 def _yaml_fault(error: yaml.YAMLError, name: str) -> Fault:

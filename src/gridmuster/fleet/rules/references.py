@@ -10,7 +10,7 @@ from typing import Final
 
 from gridmuster.errors import Fault
 from gridmuster.fleet.book import KIND_WORDS, KINDS, Book
-from gridmuster.fleet.place import Place, did_you_mean, listed, shown
+from gridmuster.fleet.place import Place, did_you_mean, listed, nearest, shown
 
 #: The objectives that may be named (mission A5), alone or in a blend.
 OBJECTIVES: Final = ("operating-expense", "production-cost", "efficiency", "reliability")
@@ -61,6 +61,8 @@ def unknown_references(book: Book) -> Iterator[Fault]:
         for part, place in getattr(book, kind):
             name = getattr(part, field)
             if name not in known:
+                # What was meant for a site or area does not make it seem to lack that as well.
+                book.unsure.add(nearest(name, known))
                 yield place.fault(
                     field,
                     value=shown(name),
