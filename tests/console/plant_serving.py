@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from msgspec import structs
 
 from gridmuster.center.view import AuditEntry, PlantView, Rejected, Submitted
 from gridmuster.console.api import create_app
 from gridmuster.console.auth import Auth, Role, TokenRecord
+from gridmuster.console.idempotency import Answers
 from gridmuster.console.server import ApiServer, serve
 from gridmuster.signals import OperatorRequest
 
@@ -20,7 +22,7 @@ DEADLINE_S = 20.0
 TOKENS = {role: f"gm-{role.word}-token-for-tests" for role in Role}
 
 
-def test_auth() -> Auth:
+def known_auth() -> Auth:
     """The three roles with known tokens."""
     return Auth(
         [
@@ -96,8 +98,11 @@ class Board:
 class Center:
     """A served board, seen from the test's own thread."""
 
-    def __init__(self, board: Board, server: ApiServer, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, board: Board, app: FastAPI, server: ApiServer, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.board = board
+        self.app = app
         self.server = server
         self.url = server.url
         self._loop = loop
@@ -113,6 +118,13 @@ class Center:
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the server's loop and wait for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE_S)
+
+    def forget(self) -> None:
+        """Start anew: no command was ever given."""
+        self.board.requests.clear()
+        self.board.entries.clear()
+        self.board.gate = None
+        self.app.state.answers = Answers()
 
     def put(self, view: PlantView) -> None:
         """Put up a view."""
@@ -138,13 +150,14 @@ def serving(view: PlantView, auth: Auth | None = None, **options: Any) -> Iterat
     thread.start()
     board = Board(view)
 
+    app = create_app(board, auth or known_auth(), **{"min_interval_s": 0.0, **options})
+
     async def start() -> ApiServer:
-        app = create_app(board, auth or test_auth(), **{"min_interval_s": 0.0, **options})
         return await serve(app, port=0)
 
     server = asyncio.run_coroutine_threadsafe(start(), loop).result(DEADLINE_S)
     try:
-        yield Center(board, server, loop)
+        yield Center(board, app, server, loop)
     finally:
         asyncio.run_coroutine_threadsafe(server.stop(), loop).result(DEADLINE_S)
         loop.call_soon_threadsafe(loop.stop)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -123,7 +124,7 @@ class Feed:
                 self.publish(await self._plant.changed())
                 await asyncio.sleep(self._min_interval_s)
         except Exception as error:
-            _log.exception("the plant's view stopped")
+            _log.error("the plant's view stopped", trace=traceback.format_exc())
             self.failure = f"{type(error).__name__}: {error}"
             self.close()
 
