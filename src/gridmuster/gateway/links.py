@@ -151,7 +151,7 @@ class ModbusLink:
         self._connecting: asyncio.Lock = asyncio.Lock()
         self._reads = tuple(read_request(unit, *block) for block in register_map.blocks)
         self._answers: list[Answer] | None = None
-        self._points: Mapping[str, float] = {}
+        self._points: Mapping[str, float] | None = None
 
     @property
     def connected(self) -> bool:
@@ -159,7 +159,7 @@ class ModbusLink:
         return self._wire is not None and self._wire.open
 
     async def scan(self) -> Mapping[str, float] | None:
-        """Canonical points; None when it does not answer.
+        """Canonical points; None when it does not answer or refuses every block.
 
         What only some blocks bring is given as it is; the mapping is the same object as long as
         the registers are; do not write to it.
@@ -173,8 +173,10 @@ class ModbusLink:
                 registers_of(answer, count)
                 for answer, (_, count) in zip(answers, self.register_map.blocks, strict=True)
             ]
-            self._points = self.register_map.decode(blocks)
             self.fault = self._fault_of(answers)
+            self._points = (
+                None if all(b is None for b in blocks) else self.register_map.decode(blocks)
+            )
         return self._points
 
     async def read(self, blocks: Sequence[tuple[int, int]]) -> list[list[int] | None] | None:

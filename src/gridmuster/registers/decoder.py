@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from gridmuster.registers.compiled import Point, text_of
 from gridmuster.registers.schema import PointType
@@ -11,12 +12,12 @@ from gridmuster.registers.source import decoder
 Block = tuple[int, int]
 
 
-class Decoder:
-    """Decodes the blocks of one map.
+Decode = Callable[[Sequence[Sequence[int] | None]], dict[str, float]]
+DecodeFlat = Callable[[Sequence[int]], dict[str, float]]
 
-    ``decode(blocks)`` gives canonical points by name from the registers of each block in order
-    (None or a short list for one that did not come); what is not available is absent.
-    ``decode_flat(regs)`` does the same from a controller's flat image.
+
+class Decoder:
+    """Decodes the blocks of one map; what decodes is written when first asked for.
 
     Args:
         points: all points of the map.
@@ -24,12 +25,10 @@ class Decoder:
         starts: where each block starts in the flat image.
     """
 
-    __slots__ = ("_counts", "_texts", "decode", "decode_flat")
-
     def __init__(
         self, points: Sequence[Point], blocks: Sequence[Block], starts: Sequence[int]
     ) -> None:
-        plans = [
+        self._plans = [
             (
                 address,
                 count,
@@ -41,21 +40,26 @@ class Decoder:
             )
             for address, count in blocks
         ]
-        self.decode = decoder(plans, None)
-        self.decode_flat = decoder(plans, starts)
-        self._counts = [count for _, count in blocks]
-        self._texts = [
-            [(p.address - address, p) for p in found if p.type is PointType.STRING]
-            for address, _, found in plans
-        ]
+        self._starts = starts
+
+    @cached_property
+    def decode(self) -> Decode:
+        """Points by name from the registers of each block, None for one that did not come."""
+        return decoder(self._plans, None)
+
+    @cached_property
+    def decode_flat(self) -> DecodeFlat:
+        """Points by name from a controller's flat image."""
+        return decoder(self._plans, self._starts)
 
     def texts(self, blocks: Sequence[Sequence[int] | None]) -> dict[str, str]:
         """The strings among the polled points, by name."""
         return {
-            point.name: text_of(regs[at : at + point.registers])
-            for found, regs, count in zip(self._texts, blocks, self._counts, strict=False)
+            point.name: text_of(regs[point.address - address :][: point.registers])
+            for (address, count, found), regs in zip(self._plans, blocks, strict=False)
             if regs is not None and len(regs) >= count
-            for at, point in found
+            for point in found
+            if point.type is PointType.STRING
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final, Protocol
 
 from gridmuster.registers.load import load_map, load_spec
 from gridmuster.registers.register_map import RegisterMap
@@ -23,11 +23,25 @@ _DEFAULTS: Final = {
 }
 
 
-def default_map(device: Any) -> str:
+class Described(Protocol):
+    """What of a fleet's device decides its map; any device of the fleet has it."""
+
+    @property
+    def type(self) -> str:
+        """One of the nine device types."""
+        ...
+
+    @property
+    def rated_kw(self) -> float:
+        """Most it can send out, kW."""
+        ...
+
+
+def default_map(device: Described) -> str:
     """Name of the map of a device: its own, or that of its type.
 
     Args:
-        device: a device of the fleet (its ``type`` and ``controller`` are looked at).
+        device: a device of the fleet.
     """
     controller = getattr(device, "controller", None)
     if controller is not None:
@@ -35,7 +49,7 @@ def default_map(device: Any) -> str:
     return _DEFAULTS[str(device.type)]
 
 
-def map_for(device: Any) -> RegisterMap:
+def map_for(device: Described) -> RegisterMap:
     """The register map of a device, bound to its numbers; cached.
 
     Args:

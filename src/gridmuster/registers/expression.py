@@ -11,6 +11,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 MAX_LENGTH: Final = 200
@@ -41,7 +42,7 @@ def evaluate(text: str | float, names: Mapping[str, float]) -> float:
     if len(text) > MAX_LENGTH:
         raise ValueError(f"an expression of {len(text)} characters; at most {MAX_LENGTH}")
     try:
-        result = _value(ast.parse(text, mode="eval").body, names)
+        result = _value(_parsed(text), names)
     except SyntaxError as error:
         raise ValueError(f"{text!r} is not arithmetic") from error
     except ZeroDivisionError as error:
@@ -71,6 +72,11 @@ def linear(text: str | float, names: Mapping[str, float]) -> tuple[float, float]
     if not math.isclose(at_three, at_zero + 3.0 * gain, rel_tol=1e-9, abs_tol=1e-9):
         raise ValueError(f"{text!r} is not linear in value")
     return gain, at_zero
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
 
 
 def _value(node: ast.expr, names: Mapping[str, float]) -> float:

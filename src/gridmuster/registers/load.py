@@ -52,8 +52,9 @@ def load_map(name: str, parameters: Mapping[str, float] | None = None) -> Regist
     return _load(name, tuple(sorted((parameters or {}).items())))
 
 
+@lru_cache(maxsize=256)
 def load_spec(name: str) -> MapFile:
-    """The content of a map file, with what it extends filled in.
+    """The content of a map file, with what it extends filled in; cached.
 
     Raises:
         FleetError: as `load_map`.
@@ -114,12 +115,7 @@ def compile_map(
 
 @lru_cache(maxsize=4096)
 def _load(name: str, parameters: tuple[tuple[str, float], ...]) -> RegisterMap:
-    return compile_map(name, _spec(name), dict(parameters))
-
-
-@lru_cache(maxsize=256)
-def _spec(name: str) -> MapFile:
-    return load_spec(name)
+    return compile_map(name, load_spec(name), dict(parameters))
 
 
 def _clear_alarm_words(words: list[int], base: int, points: Sequence[Point]) -> None:
@@ -129,6 +125,7 @@ def _clear_alarm_words(words: list[int], base: int, points: Sequence[Point]) -> 
             words[point.address - base] = 0
 
 
+@lru_cache(maxsize=64)
 def _writable(chain: Chain | None) -> tuple[frozenset[int], dict[int, frozenset[int]]]:
     addresses: set[int] = set()
     codes: dict[int, frozenset[int]] = {}

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from gridmuster.registers.commands import CommandSet, Held, Recipe, Write
 from gridmuster.registers.compiled import Point
-from gridmuster.registers.decoder import Block, Decoder, first_register, last_register
+from gridmuster.registers.decoder import (
+    Block,
+    Decode,
+    DecodeFlat,
+    Decoder,
+    first_register,
+    last_register,
+)
 from gridmuster.registers.image import Encoder, Layout, RegisterImage, Segment, scale_factors
 from gridmuster.registers.schema import MAX_REGISTERS_PER_READ, Family
 
@@ -58,21 +66,33 @@ class RegisterMap:
             if (at := self._layout.index(address, count)) is not None
         )
         self._decoder = Decoder(self.points, self.blocks, [start for start, _ in self.spans])
-        #: ``decode(blocks)``: canonical points from the registers of each block, None for one
-        #: that did not come; what is not available is absent. ``decode_flat(regs)``: the same
-        #: from the flat list of a `RegisterImage`.
-        self.decode = self._decoder.decode
-        self.decode_flat = self._decoder.decode_flat
         self._words = list(words)
         for point in self.points:
             at = self._layout.index(point.address, point.registers)
             if at is not None and point.words:
                 self._words[at : at + point.registers] = point.words
-        factors = scale_factors(self._words, self._layout, self.points)
-        self._encoder = Encoder(self.points, self._layout, factors)
 
     def __repr__(self) -> str:
         return f"RegisterMap({self.name!r}, {len(self.points)} points, blocks {self.blocks})"
+
+    @cached_property
+    def decode(self) -> Decode:
+        """``decode(blocks)``: canonical points by name from the registers of each block.
+
+        None (or a short list) stands for a block that did not come; what is not available is
+        absent.
+        """
+        return self._decoder.decode
+
+    @cached_property
+    def decode_flat(self) -> DecodeFlat:
+        """``decode_flat(regs)``: the same from the flat list of a `RegisterImage`."""
+        return self._decoder.decode_flat
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        factors = scale_factors(self._words, self._layout, self.points)
+        return Encoder(self.points, self._layout, factors)
 
     def texts(self, blocks: Sequence[Sequence[int] | None]) -> dict[str, str]:
         """The strings among the polled points, by name."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -108,9 +108,9 @@ class Model:
     points: Mapping[str, ModelPoint]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """A whole chain: base, models in order, and the address after its end."""
+    """A whole chain: base, models in order, and the address after its end; equal only to itself."""
 
     base: int
     models: tuple[Model, ...]
@@ -166,7 +166,7 @@ def place_model(model_id: int, address: int, counts: Mapping[str, int]) -> Model
 
 
 def build_chain(base: int, models: Sequence[int], counts: Mapping[str, int]) -> Chain:
-    """A chain of models one after the other.
+    """A chain of models one after the other; cached.
 
     Args:
         base: where 'SunS' stands.
@@ -179,11 +179,16 @@ def build_chain(base: int, models: Sequence[int], counts: Mapping[str, int]) -> 
     Raises:
         ValueError: see `place_model`.
     """
+    return _build_chain(base, tuple(models), tuple(sorted(counts.items())))
+
+
+@lru_cache(maxsize=64)
+def _build_chain(base: int, models: tuple[int, ...], counts: tuple[tuple[str, int], ...]) -> Chain:
     placed: list[Model] = []
     address = base + 2
     for model_id in models:
         prefix = f"{model_id}."
-        own = {key[len(prefix) :]: n for key, n in counts.items() if key.startswith(prefix)}
+        own = {key[len(prefix) :]: n for key, n in counts if key.startswith(prefix)}
         placed.append(place_model(model_id, address, own))
         address += placed[-1].length + 2
     return Chain(base, tuple(placed), address + 2)
@@ -199,20 +204,26 @@ def chain_words(chain: Chain, counts: Mapping[str, int]) -> list[int]:
     Returns:
         One word a register, from 'SunS' to the end model.
     """
+    return list(_chain_words(chain, tuple(sorted(counts.items()))))
+
+
+@lru_cache(maxsize=64)
+def _chain_words(chain: Chain, counts: tuple[tuple[str, int], ...]) -> tuple[int, ...]:
     words = [0] * (chain.end - chain.base)
     words[0:2] = MARK
+    repeats = dict(counts)
     for model in chain.models:
         for point in model.points.values():
             start = point.address - chain.base
             blank = UNIMPLEMENTED.get(point.kind, (0,) * point.registers)
             words[start : start + point.registers] = blank
-            repeated = counts.get(f"{model.id}.{point.name}")
+            repeated = repeats.get(f"{model.id}.{point.name}")
             if repeated is not None:
                 words[start] = repeated
         words[model.address - chain.base] = model.id
         words[model.address - chain.base + 1] = model.length
     words[-2:] = [END_MODEL, 0]
-    return words
+    return tuple(words)
 
 
 def _place_group(
