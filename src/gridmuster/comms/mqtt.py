@@ -53,7 +53,7 @@ from gridmuster.comms.bus import (
 from gridmuster.errors import LinkError
 from gridmuster.signals import MAX_PAYLOAD_BYTES, Frame
 
-#: Silence after which the peer is asked for a sign of life, s; a link is given up after twice.
+#: Silence after which the broker is asked for a sign of life, s; after twice it is given up.
 KEEPALIVE_S: Final = 15
 #: Time for a connection to be made, let in and its subscriptions granted, s.
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -101,6 +101,7 @@ class MqttBus:
         queue_limit: messages kept while the link is down; the oldest goes first.
         backoff: how long to wait between attempts.
         settle_s: how long the backlog is held after a reconnect, s of real time.
+        keepalive_s: silence after which the broker is asked for a sign of life, whole s.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class MqttBus:
         queue_limit: int = QUEUE_LIMIT,
         backoff: Backoff = SITE_BACKOFF,
         settle_s: float = SITE_SETTLE_S,
+        keepalive_s: int = KEEPALIVE_S,
     ) -> None:
         self.address = parse_address(address) if isinstance(address, str) else address
         self.client_id = client_id
@@ -124,6 +126,7 @@ class MqttBus:
         self._dice = random.Random(seed ^ zlib.crc32(client_id.encode()))
         self._backoff = backoff
         self._settle_s = settle_s
+        self._keepalive_s = keepalive_s
         self._settling: asyncio.TimerHandle | None = None
         self._router = Router()
         self._outbox = Outbox(queue_limit, self.stats)
@@ -237,7 +240,7 @@ class MqttBus:
         client.on_message = self._on_message
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_want_write
-        client.connect_async(self.address.host, self.address.port, KEEPALIVE_S)
+        client.connect_async(self.address.host, self.address.port, self._keepalive_s)
         return client
 
     async def _run(self) -> None:
@@ -279,7 +282,7 @@ class MqttBus:
     async def _watch(self) -> None:
         while not self._down.is_set():
             try:
-                await asyncio.wait_for(self._down.wait(), KEEPALIVE_S / 3)
+                await asyncio.wait_for(self._down.wait(), self._keepalive_s / 3)
             except TimeoutError:
                 self._client.loop_misc()
 
