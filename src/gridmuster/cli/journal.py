@@ -1,0 +1,168 @@
+"""``gridmuster report``, ``replay`` and ``verify``: what a journal says, proves and still is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gridmuster.runtime.replay import Replay
+
+app = typer.Typer(no_args_is_help=True)
+
+#: A replay gave something else, or the chain is broken where the journal can still be read.
+EXIT_DIFFERENT = 1
+#: The journal cannot be used.
+EXIT_BROKEN = 2
+
+JournalName = Annotated[
+    str, typer.Argument(metavar="JOURNAL", help="Path of a journal, or its database URL.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines, on standard output.")]
+
+
+class By(StrEnum):
+    """A breakdown to show."""
+
+    AREA = "area"
+    DEVICE = "device"
+
+
+@app.command("report")
+def report(
+    journal: JournalName,
+    as_json: AsJson = False,
+    out: Annotated[Path | None, typer.Option(help="Write the JSON here as well.")] = None,
+    by: Annotated[By | None, typer.Option(help="Show this breakdown too.")] = None,
+) -> None:
+    """Report what happened, from the journal alone."""
+    from rich.console import Console
+
+    from gridmuster.report import encode_report, render, report_journal
+
+    with _progress("reading") as told:
+        found = report_journal(journal, told)
+    text = encode_report(found)
+    if out is not None:
+        try:
+            out.write_text(text + "\n", "utf-8")
+        except OSError as error:
+            typer.echo(f"error: cannot write {out}: {error.strerror}", err=True)
+            raise typer.Exit(EXIT_BROKEN) from error
+    if as_json:
+        typer.echo(text)
+    else:
+        Console().print(render(found, by.value if by else ""))
+
+
+@app.command("replay")
+def replay(journal: JournalName, as_json: AsJson = False) -> None:
+    """Prove that a journal gives the same commands again; exit code 1 when it does not."""
+    from gridmuster.runtime.replay import replay as run
+    from gridmuster.store.journal import Journal
+
+    with Journal.open(journal, read_only=True) as opened, _progress("replaying") as told:
+        last = opened.tail(1)
+        total = last[0].sequence if last else 0
+        found = run(opened, lambda cycles: told(cycles, total))
+    if as_json:
+        typer.echo(json.dumps(_replay_fields(found), indent=2))
+    else:
+        typer.echo(_replay_words(found))
+    if found.difference is not None:
+        raise typer.Exit(EXIT_DIFFERENT)
+
+
+@app.command("verify")
+def verify(journal: JournalName, as_json: AsJson = False) -> None:
+    """Check a journal's hash chain; exit code 2 when a record is not as it was written."""
+    from rich.console import Console
+
+    from gridmuster.store.journal import Journal
+    from gridmuster.store.records import Intact
+
+    with (
+        Journal.open(journal, read_only=True) as opened,
+        Console(stderr=True).status("checking the chain"),
+    ):
+        found = opened.verify()
+    intact = isinstance(found, Intact)
+    if as_json:
+        fields = (
+            {"intact": True, "records": found.records, "chain": found.chain.hex()}
+            if isinstance(found, Intact)
+            else {"intact": False, "record": found.sequence, "why": found.why}
+        )
+        typer.echo(json.dumps(fields, indent=2))
+    elif isinstance(found, Intact):
+        typer.echo(f"intact: {found.records:,} records, last of the chain {found.chain.hex()}")
+    else:
+        typer.echo(f"broken: record {found.sequence}: {found.why}")
+    if not intact:
+        raise typer.Exit(EXIT_BROKEN)
+
+
+def _replay_fields(found: Replay) -> dict[str, object]:
+    difference = found.difference
+    return {
+        "same": difference is None,
+        "cycles": found.cycles,
+        "frames": found.frames,
+        "commands": found.commands,
+        "sessions": found.sessions,
+        "software": list(found.software),
+        "difference": None
+        if difference is None
+        else {
+            "record": difference.record,
+            "now_ms": difference.now_ms,
+            "topic": difference.topic,
+            "recorded": difference.recorded,
+            "replayed": difference.replayed,
+        },
+    }
+
+
+def _replay_words(found: Replay) -> str:
+    difference = found.difference
+    if difference is None:
+        return (
+            f"the same, byte for byte: {found.cycles:,} cycles, {found.frames:,} frames, "
+            f"{found.commands:,} commands"
+        )
+    from gridmuster.clock import iso
+
+    return (
+        f"different at record {difference.record}, {iso(difference.now_ms)}, on "
+        f"{difference.topic}\n  recorded: {difference.recorded}\n  replayed: {difference.replayed}"
+    )
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error that is told (done, in all); quiet where nobody looks."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} records"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(what, total=1)
+
+        def told(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=max(total, 1))
+
+        yield told
