@@ -11,7 +11,8 @@ from gridmuster.center.outlook import Outlook
 from gridmuster.center.sources import SourceBook
 from gridmuster.clock import IntervalGrid
 from gridmuster.fleet.devices import Generator, Photovoltaic, Store, WindTurbine
-from gridmuster.fleet.economics import fuel_line
+from gridmuster.dispatch.offers import SHORT_STORE_H
+from gridmuster.fleet.economics import fuel_line, store_hold_h
 from gridmuster.fleet.model import Area, Fleet, Site
 from gridmuster.planning.objectives import parse
 from gridmuster.planning.problem import (
@@ -27,8 +28,11 @@ from gridmuster.signals import DeviceReading, Purpose, SwitchMode
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.units import LHV_KWH_PER_UNIT
 
-#: Time in a state beyond which minimum times cannot bind, s.
-LONG_S = 7 * 86_400.0
+#: Headroom kept beyond the loss of the largest infeed, share of need: what demand moves between
+#: two plans. Sets start within a minute, so errors of hours ahead are met when they show.
+RESERVE_FRACTION = 0.02
+#: Starts a day from which a plan is not told of the limit; the interlocks hold it all the same.
+AMPLE_STARTS = 4
 #: Share of fuel above the floor that one plan may count on.
 FUEL_SHARE = 0.95
 
@@ -103,7 +107,10 @@ class ProblemMaker:
             elif reading.state in FAILED_STATES:
                 continue
             elif isinstance(device, Store):
-                stores.append(self._store(device, site, reading, grid))
+                # Seconds and minutes of energy are nothing in a quarter of an hour: a short store
+                # rides through ramps and losses in real time, see `dispatch.offers`.
+                if store_hold_h(device) >= SHORT_STORE_H:
+                    stores.append(self._store(device, site, reading, grid))
             else:
                 renewables.append(self._renewable(device, site, grid))
         return PlanProblem(
@@ -140,7 +147,7 @@ class ProblemMaker:
             export_limit_kw=[export_kw] * grid.count,
             import_price_usd_per_kwh=[p + adder for p in price],
             export_price_usd_per_kwh=[p - discount for p in price],
-            reserve_kw=[max(h - m, 0.0) for h, m in zip(high, median, strict=True)],
+            reserve_kw=[RESERVE_FRACTION * kw for kw in median],
             unserved_cost_usd_per_kwh=area.unserved_cost_usd_per_kwh,
             demand_low_kw=low,
             demand_high_kw=high,
@@ -169,6 +176,9 @@ class ProblemMaker:
         min_kw, max_kw = self._window(device, site, grid)
         on = calls.is_on(device.id)
         used_h = context.permit_used_h or 0.0
+        # Longer than any minimum time is as good as for ever; alike sets then stay alike to the
+        # planner, which decides alike sets as one.
+        settled_s = max(device.min_up_s, device.min_down_s, grid.step_s)
         return PlanUnit(
             id=device.id,
             area=site.area,
@@ -185,18 +195,29 @@ class ProblemMaker:
             min_up_s=device.min_up_s,
             min_down_s=device.min_down_s,
             initial_on=on,
-            initial_s=min(calls.in_state_s(device.id, snapshot.now_ms), LONG_S),
+            initial_s=min(calls.in_state_s(device.id, snapshot.now_ms), settled_s),
             initial_kw=max(reading.power_kw, 0.0) if on else 0.0,
             ramp_kw_per_s=device.ramp_fraction_per_s * device.rated_kw,
             start_delay_s=device.start_s + device.sync_s,
             must_run=device.must_run,
-            run_h_left=permits.hours_left_h(device.permit, used_h),
-            fuel_left=self._fuel_left(device, reading, context),
-            starts_left=max(device.max_starts_per_day - state.ledger.starts_24h(device.id), 0),
+            run_h_left=_if_it_can_bind(
+                permits.hours_left_h(device.permit, used_h), grid.count * grid.step_h
+            ),
+            fuel_left=_if_it_can_bind(
+                self._fuel_left(device, reading, context),
+                line.rate_per_h(device.rated_kw) * grid.count * grid.step_h,
+            ),
+            starts_left=self._starts_left(device, state),
             availability=device.reliability.availability,
             fail_to_start=device.reliability.fail_to_start,
             mttf_h=device.reliability.mttf_h,
         )
+
+    @staticmethod
+    def _starts_left(device: Generator, state: CoreState) -> int | None:
+        """Starts left today where that may matter; no plan starts a set four times a day."""
+        left = max(device.max_starts_per_day - state.ledger.starts_24h(device.id), 0)
+        return left if left < AMPLE_STARTS else None
 
     def _window(
         self, device: Generator, site: Site, grid: IntervalGrid
@@ -261,3 +282,8 @@ class ProblemMaker:
             ],
             cost_usd_per_kwh=device.variable_om_usd_per_kwh,
         )
+
+
+def _if_it_can_bind(left: float | None, most: float) -> float | None:
+    """A budget, or None when the horizon cannot use it up."""
+    return None if left is None or left >= most else left

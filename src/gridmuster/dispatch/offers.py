@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gridmuster.dispatch.economic import Offer
 from gridmuster.fleet.devices import Generator, Store
-from gridmuster.fleet.economics import CostLine
+from gridmuster.fleet.economics import CostLine, store_hold_h
 
 LOOK_AHEAD_S = 60.0
 SUSTAIN_H = 5.0 / 60.0
@@ -90,7 +90,7 @@ def store_offer(
     room_kwh = max(device.max_energy_kwh - energy_kwh, 0.0)
     high_kw = min(limit_kw, usable_kwh * device.discharge_efficiency / SUSTAIN_H)
     low_kw = -min(device.max_charge_kw, room_kwh / device.charge_efficiency / SUSTAIN_H)
-    if (device.max_energy_kwh - device.min_energy_kwh) / device.rated_kw < SHORT_STORE_H:
+    if store_hold_h(device) < SHORT_STORE_H:
         return _short_store_offer(device, energy_kwh, low_kw, high_kw)
     if plan is None:
         return Offer(device.id, 0.0, ((high_kw, SHORT_STORE_DISCHARGE_USD_PER_KWH),))

@@ -81,7 +81,9 @@ async def run_center(
     solver = Solver(1)
     try:
         core = rebuild(journal, options.fleet, options.config, options.clock.now_ms())
-        bus = open_bus(options.broker_url, client_id=options.center_id, clock=options.clock)
+        bus = open_bus(
+            options.broker_url, client_id=options.center_id, clock=options.clock, center=True
+        )
         recorded = RecordedCore(core, journal, options.center_id)
         center = LiveCenter(recorded, bus, options.clock, solver)
         center.load_audit(list(_requests(journal, options.fleet)), core.state.operator.answers.get)

@@ -64,7 +64,7 @@ async def run_twin(
     feed: UtilityFeed | None = None
     bus = None
     if feed_url is not None:
-        bus = open_bus(feed_url, client_id="feed", clock=clock)
+        bus = open_bus(feed_url, client_id=f"feed-{sites[0]}", clock=clock)
         await bus.start()
         await bus.wait_connected()
         feed = UtilityFeed(fleet, world, bus)

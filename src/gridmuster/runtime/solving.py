@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 import msgspec
 
 from gridmuster.center.planmemory import PlanRequest
-from gridmuster.planning import solve
+from gridmuster.planning.areas import solve_by_area
 from gridmuster.signals import encode
 
 
@@ -23,7 +23,7 @@ def solve_encoded(request: bytes) -> bytes:
         The encoded `PlanSolution`, as it enters the core's inbox.
     """
     asked = msgspec.msgpack.decode(request, type=PlanRequest)
-    return encode(solve(asked.problem, asked.limits, asked.previous))
+    return encode(solve_by_area(asked.problem, asked.limits, asked.previous))
 
 
 class Solver:
