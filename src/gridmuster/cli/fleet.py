@@ -87,13 +87,13 @@ def check(
         _echo_json(_findings(inspection))
     else:
         for fault in inspection.faults:
-            typer.echo(f"fault: {fault}", err=True)
+            typer.echo(f"fault: {fault}")
         warnings = inspection.warnings if every else inspection.warnings[:SHOWN_WARNINGS]
         for warning in warnings:
-            typer.echo(f"warning: {warning}", err=True)
+            typer.echo(f"warning: {warning}")
         left = len(inspection.warnings) - len(warnings)
         if left:
-            typer.echo(f"warning: {left} more; see them with --all", err=True)
+            typer.echo(f"warning: {left} more; see them with --all")
         typer.echo(_verdict(inspection))
     if inspection.faults:
         raise typer.Exit(EXIT_FAULTS)

@@ -101,8 +101,8 @@ class DeviceBase(Part):
     """What every device has."""
 
     id: FleetId
-    type: DeviceType
-    site: FleetId
+    type: DeviceType = Field(description="which of the nine types it is")
+    site: FleetId = Field(description="id of the site where it stands")
     rated_kw: float = Field(gt=0, le=MAX_DEVICE_KW, description="most it can send out, kW")
     controller: Controller | None = Field(default=None, description="how the gateway reaches it")
     reliability: Reliability = Field(

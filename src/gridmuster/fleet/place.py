@@ -112,7 +112,7 @@ def shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         count = len(value)
         return "an empty list" if not count else f"a list of {count}"
-    text = repr(value) if isinstance(value, str) else str(value)
+    text = repr(str(value)) if isinstance(value, str) else str(value)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 

@@ -148,7 +148,9 @@ def plural(annotation: Any) -> str:
     """What a list holds, in words."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"blocks with {listed(annotation.model_fields)}"
-    return {str: "words", float: "numbers"}.get(annotation, "lists")
+    if get_origin(annotation) is tuple:
+        return "lists"
+    return {str: "words", float: "numbers"}.get(annotation, "blocks")
 
 
 def _bounds(field: FieldInfo) -> str:

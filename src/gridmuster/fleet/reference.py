@@ -1,0 +1,116 @@
+"""The reference of all fields, as Markdown tables made from the classes that check a fleet file.
+
+``docs/fleet-file.md`` holds this text; a test keeps the two equal. To renew it:
+
+    python -m gridmuster.fleet.reference
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from gridmuster.fleet.book import DEVICE_CLASSES
+from gridmuster.fleet.devices import (
+    Controller,
+    DeviceBase,
+    FuelPoint,
+    Generator,
+    Permit,
+    Reliability,
+    Store,
+    Tank,
+)
+from gridmuster.fleet.model import (
+    Area,
+    Border,
+    Connection,
+    EndUser,
+    Fleet,
+    FuelPrices,
+    Site,
+    Transfer,
+)
+from gridmuster.fleet.place import shown
+from gridmuster.fleet.words import bare_type, choices_of, expected_of
+
+HEADER: Final = "| field | what it takes | default | meaning |\n|---|---|---|---|"
+#: Title, class, and the class whose fields are told already.
+SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]] = (
+    ("The fleet", Fleet, None),
+    ("`fuel_prices`", FuelPrices, None),
+    ("Each of `areas`", Area, None),
+    ("`border`", Border, None),
+    ("`connection`", Connection, None),
+    ("Each of `sites`", Site, None),
+    ("`transfer`", Transfer, None),
+    ("Each of `end_users`", EndUser, None),
+    ("Each of `devices`, whatever its type", DeviceBase, None),
+    ("`controller`", Controller, None),
+    ("`reliability`", Reliability, None),
+    ("Every generator (engines, turbines, fuel cells)", Generator, DeviceBase),
+    ("`tank`", Tank, None),
+    ("Each point of `fuel_curve`", FuelPoint, None),
+    ("`permit`", Permit, None),
+    ("Every store (batteries, SMES, flywheels)", Store, DeviceBase),
+)
+
+
+def field_tables() -> str:
+    """Markdown tables of every field of the fleet file, under headings of the third level."""
+    parts = [_section(*section) for section in SECTIONS]
+    for name, model in DEVICE_CLASSES.items():
+        told = next(base for base in (Generator, Store, DeviceBase) if issubclass(model, base))
+        parts.append(_section(f"Type `{name}`", model, told))
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(title: str, model: type[BaseModel], told: type[BaseModel] | None) -> str:
+    known = told.model_fields if told is not None else {}
+    rows = [
+        _row(name, info, known.get(name))
+        for name, info in model.model_fields.items()
+        if _is_news(name, info, known)
+    ]
+    if not rows:
+        return f"### {title}\n\nNo fields or defaults of its own."
+    return f"### {title}\n\n{HEADER}\n" + "\n".join(rows)
+
+
+def _is_news(name: str, info: FieldInfo, known: Mapping[str, FieldInfo]) -> bool:
+    """Whether a field, or its default, is not told yet."""
+    return name not in known or bool(info.default != known[name].default)
+
+
+def _row(name: str, info: FieldInfo, known: FieldInfo | None) -> str:
+    wanted, _, meaning = expected_of(info).partition(": ")
+    choices = choices_of(info.annotation)
+    if choices:
+        wanted = ", ".join(f"`{choice}`" for choice in choices)
+    elif isinstance(bare_type(info.annotation), type) and issubclass(
+        bare_type(info.annotation), BaseModel
+    ):
+        wanted = "a block"
+    elif wanted.startswith("a list of blocks"):
+        wanted = "a list of blocks"
+    meaning = info.description or (known.description if known is not None else "") or meaning
+    return f"| `{name}` | {wanted} | {_default(info.default)} | {meaning} |"
+
+
+def _default(value: Any) -> str:
+    if value is PydanticUndefined:
+        return "required"
+    if value is None or value in ((), ""):
+        return "none"
+    if isinstance(value, BaseModel):
+        given = value.model_dump(mode="json", exclude_defaults=True)
+        return ", ".join(f"{key} {item}" for key, item in given.items()) or "its defaults"
+    return f"`{shown(value).strip(chr(39))}`"
+
+
+if __name__ == "__main__":
+    print(field_tables(), end="")
