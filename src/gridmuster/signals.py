@@ -21,7 +21,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gridmuster.errors import SignalError
-from gridmuster.topics import Topics as Topics
 
 VERSION: Final = 1
 MAX_PAYLOAD_BYTES: Final = 262_144

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from gridmuster import signals
 from gridmuster.errors import SignalError
-from gridmuster.signals import MAX_PAYLOAD_BYTES, Topics, decode, encode
+from gridmuster.signals import MAX_PAYLOAD_BYTES, decode, encode
+from gridmuster.topics import Topics
 
 TEXT = PAGE.read_text("utf-8")
 EXAMPLES = examples(TEXT)

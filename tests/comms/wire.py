@@ -14,7 +14,8 @@ from gridmuster.clock import VirtualClock, monotonic_s
 from gridmuster.comms.address import TlsFiles
 from gridmuster.comms.bus import Bus
 from gridmuster.comms.mqtt import MqttBus, open_bus
-from gridmuster.signals import Frame, Topics
+from gridmuster.signals import Frame
+from gridmuster.topics import Topics
 
 T = TypeVar("T")
 FLEET = "metro"

@@ -14,9 +14,9 @@ from gridmuster.signals import (
     SiteCommand,
     SiteReport,
     Supply,
-    Topics,
     encode,
 )
+from gridmuster.topics import Topics
 
 TOPICS = Topics("metro")
 NOW_MS = 1_790_000_000_000

@@ -29,9 +29,10 @@ from gridmuster.center.view import Mode, PlantView
 from gridmuster.center.watchman import Watchman
 from gridmuster.fleet.model import Fleet
 from gridmuster.safety import Context
-from gridmuster.signals import Frame, Lease, Order, Setpoint, Topics, encode
+from gridmuster.signals import Frame, Lease, Order, Setpoint, encode
 from gridmuster.state.keeper import StateKeeper
 from gridmuster.state.snapshot import Snapshot
+from gridmuster.topics import Topics
 
 
 class Core:

@@ -21,9 +21,9 @@ from gridmuster.signals import (
     SessionStarted,
     ShellReport,
     SiteReport,
-    Topics,
     decode,
 )
+from gridmuster.topics import Topics
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ import msgspec
 from gridmuster.clock import monotonic_s
 from gridmuster.comms.address import TlsFiles
 from gridmuster.errors import LinkError
-from gridmuster.signals import MAX_PAYLOAD_BYTES, Topics
+from gridmuster.signals import MAX_PAYLOAD_BYTES
+from gridmuster.topics import Topics
 
 #: Time for the broker to begin to accept, s; it takes some 20 ms, more after a kill.
 START_TIMEOUT_S: Final = 10.0

@@ -19,7 +19,8 @@ from gridmuster.gateway.memory import SiteMemory, pack, unpack
 from gridmuster.gateway.reports import Reporter
 from gridmuster.gateway.station import AgentOutput, Station
 from gridmuster.gateway.unit import SILENT_S
-from gridmuster.signals import Frame, Topics
+from gridmuster.signals import Frame
+from gridmuster.topics import Topics
 from gridmuster.units import MS_PER_S
 
 __all__ = ["AgentOutput", "SiteAgent"]

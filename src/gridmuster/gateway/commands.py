@@ -25,10 +25,10 @@ from gridmuster.signals import (
     Purpose,
     Setpoint,
     SiteCommand,
-    Topics,
     decode,
     encode,
 )
+from gridmuster.topics import Topics
 
 
 class Pending:

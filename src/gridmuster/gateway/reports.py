@@ -16,15 +16,8 @@ from gridmuster.gateway.commands import CommandDesk
 from gridmuster.gateway.memory import SEQUENCE_BLOCK
 from gridmuster.gateway.station import SUPPLIES, AgentOutput, Station
 from gridmuster.gateway.unit import Unit
-from gridmuster.signals import (
-    DemandReport,
-    DeviceReading,
-    Frame,
-    MeterReading,
-    SiteReport,
-    Topics,
-    encode,
-)
+from gridmuster.signals import DemandReport, DeviceReading, Frame, MeterReading, SiteReport, encode
+from gridmuster.topics import Topics
 from gridmuster.units import MS_PER_S
 
 #: Deadbands: share of a device's rating and least power, kW.

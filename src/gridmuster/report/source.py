@@ -30,11 +30,11 @@ from gridmuster.signals import (
     ShellReport,
     SiteCommand,
     SiteReport,
-    Topics,
     decode,
 )
 from gridmuster.store.journal import Journal
 from gridmuster.store.records import Kind, Record
+from gridmuster.topics import Topics
 
 #: Called with records read and records in all.
 Progress = Callable[[int, int], None]

@@ -18,7 +18,8 @@ from gridmuster.clock import Clock, monotonic_s
 from gridmuster.comms.bus import Bus
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
-from gridmuster.signals import Frame, OperatorRequest, Topics, decode, encode
+from gridmuster.signals import Frame, OperatorRequest, decode, encode
+from gridmuster.topics import Topics
 from gridmuster.units import MS_PER_S
 
 #: Frames that may wait for the next cycle; beyond, the oldest reports are let go and counted.

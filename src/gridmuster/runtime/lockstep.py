@@ -21,8 +21,9 @@ from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.runtime.twins import make_twins, register_maps
 from gridmuster.runtime.utility import UtilityFeed
-from gridmuster.signals import Frame, Topics
+from gridmuster.signals import Frame
 from gridmuster.simulator.world import World
+from gridmuster.topics import Topics
 from gridmuster.units import MS_PER_S
 
 

@@ -16,8 +16,9 @@ from gridmuster.center.memory import Outbox
 from gridmuster.center.view import Mode
 from gridmuster.clock import stopwatch_s
 from gridmuster.errors import JournalError
-from gridmuster.signals import Frame, SessionStarted, ShellReport, Topics, encode
+from gridmuster.signals import Frame, SessionStarted, ShellReport, encode
 from gridmuster.store.journal import Journal
+from gridmuster.topics import Topics
 
 #: Cycles that may wait for the journal; when as many wait, the core is no longer stepped.
 BACKLOG = 900

@@ -22,9 +22,10 @@ from gridmuster.runtime.center import LiveCenter
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.recovery import rebuild
 from gridmuster.runtime.solving import Solver
-from gridmuster.signals import Frame, Topics
+from gridmuster.signals import Frame
 from gridmuster.store.journal import Journal
 from gridmuster.store.records import Kind
+from gridmuster.topics import Topics
 
 log = structlog.get_logger()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from gridmuster.comms.bus import Bus
 from gridmuster.comms.memory import MemoryBus
 from gridmuster.fleet.model import Fleet
-from gridmuster.signals import Topics, encode
+from gridmuster.signals import encode
 from gridmuster.simulator.world import World
+from gridmuster.topics import Topics
 
 
 class UtilityFeed:
