@@ -119,7 +119,7 @@ class Recipe:
         atomic: each write must come whole.
         only_if: points that must be so for the controller to obey.
         gives: the order's value when no field carries it.
-        twin_only: never written by the driver.
+        driver: whether the driver may use it; the simulated controller obeys it in any case.
     """
 
     order: str
@@ -127,7 +127,7 @@ class Recipe:
     atomic: bool = False
     only_if: tuple[tuple[str, float], ...] = ()
     gives: float = 1.0
-    twin_only: bool = False
+    driver: bool = True
 
     def encode(self, value: float) -> tuple[Write, ...]:
         """The writes that give the order with this value."""
@@ -175,9 +175,7 @@ class CommandSet:
 
     def __init__(self, recipes: Mapping[str, Sequence[Recipe]]) -> None:
         self._recipes = [recipe for found in recipes.values() for recipe in found]
-        self._first = {
-            recipe.order: recipe for recipe in reversed(self._recipes) if not recipe.twin_only
-        }
+        self._first = {recipe.order: recipe for recipe in reversed(self._recipes) if recipe.driver}
         self.orders = frozenset(self._first)
         self._memo: dict[tuple[str, float], tuple[Write, ...]] = {}
         self._near: dict[tuple[int, int], tuple[list[tuple[Recipe, int]], bool]] = {}

@@ -52,6 +52,7 @@ class Point:
         over: raw value shown above the greatest that can be coded, or None to hold that.
         under: the same below the least.
         values: raw to canonical, empty when it is a number.
+        shown: canonical to raw, for what the simulated controller shows beside ``values``.
         bit: bit of ``alarm_bits`` it feeds, None when it feeds none.
         codes: how an alarm is coded, None when it is none.
         words: fixed content in the simulated controller, empty when it follows the model.
@@ -72,6 +73,7 @@ class Point:
     over: int | None = None
     under: int | None = None
     values: tuple[tuple[int, float], ...] = ()
+    shown: tuple[tuple[int, int], ...] = ()
     bit: int | None = None
     codes: AlarmCodes | None = None
     words: tuple[int, ...] = ()

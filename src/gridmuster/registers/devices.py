@@ -16,11 +16,14 @@ _DEFAULTS: Final = {
     "battery": "sunspec-store",
     "smes": "sunspec-store",
     "flywheel": "sunspec-store",
-    "photovoltaic": "sunspec-variable",
-    "wind_turbine": "sunspec-variable",
+    "photovoltaic": "sunspec-der",
+    "wind_turbine": "sunspec-der",
     "microturbine": "sunspec-der",
     "fuel_cell": "sunspec-der",
 }
+
+#: Types whose set-point is a limit on what sun or wind give, never a demand.
+_LIMITED: Final = frozenset({"photovoltaic", "wind_turbine"})
 
 
 class Described(Protocol):
@@ -64,6 +67,7 @@ def map_for(device: Described) -> RegisterMap:
         "tank_capacity": getattr(getattr(device, "tank", None), "capacity", None),
         "energy_capacity_kwh": getattr(device, "energy_capacity_kwh", None),
         "charge_kw": getattr(device, "max_charge_kw", None),
+        "limited": 1.0 if str(device.type) in _LIMITED else None,
     }
     return load_map(name, _wanted(name, numbers))
 

@@ -121,7 +121,7 @@ def _only(spec: MapFile, chain: Chain) -> MapFile:
     commands: dict[str, Any] = {}
     for order, recipes in spec.commands.items():
         kept = [fit for recipe in recipes if (fit := _recipe(recipe, chain)) is not None]
-        if any(not recipe.twin_only for recipe in kept):
+        if kept:
             commands[order] = tuple(kept)
     return spec.model_copy(
         update={

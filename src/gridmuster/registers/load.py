@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,15 +88,9 @@ def compile_map(
     resolver = Resolver(name, spec, parameters, chain, factor_at)
     points = resolver.points()
     recipes = resolver.recipes()
-    segments = [(s.address, s.count) for s in spec.readable]
-    words = [spec.filler] * sum(count for _, count in segments)
-    if resolver.chain is not None and spec.sunspec is not None:
-        found = resolver.chain
-        segments.append((found.base, found.end - found.base))
-        segments.sort()
-        words = chain_words(found, spec.sunspec.counts if chain is None else {})
-        _clear_alarm_words(words, found.base, points)
-    faults = [*resolver.faults, *_outside(name, points, segments)]
+    parts = _blank(spec, resolver, is_found=chain is not None)
+    segments = [(address, len(words)) for address, words in parts]
+    faults = [*resolver.faults, *_overlaps(name, segments), *_outside(name, points, segments)]
     if faults:
         raise FleetError(faults)
     writable, codes = _writable(resolver.chain)
@@ -104,7 +99,7 @@ def compile_map(
         family=spec.family,
         points=points,
         segments=segments,
-        words=words,
+        words=[word for _, words in parts for word in words],
         commands=CommandSet(recipes),
         writable=writable,
         codes=codes,
@@ -118,11 +113,32 @@ def _load(name: str, parameters: tuple[tuple[str, float], ...]) -> RegisterMap:
     return compile_map(name, load_spec(name), dict(parameters))
 
 
-def _clear_alarm_words(words: list[int], base: int, points: Sequence[Point]) -> None:
-    """A field of conditions that the map knows is implemented: its other bits are 0."""
-    for point in points:
-        if point.codes is not None:
-            words[point.address - base] = 0
+def _blank(spec: MapFile, resolver: Resolver, *, is_found: bool) -> list[tuple[int, list[int]]]:
+    """Readable registers before anything is known: (address, words) of each run, in order."""
+    parts = [(s.address, [spec.filler] * s.count) for s in spec.readable]
+    if resolver.chain is not None:
+        counts = spec.sunspec.counts if spec.sunspec is not None and not is_found else {}
+        words = chain_words(resolver.chain, counts)
+        for address in resolver.conditions:
+            # A field of conditions that the map knows is implemented: its other bits are 0.
+            if resolver.chain.base <= address < resolver.chain.end:
+                words[address - resolver.chain.base] = 0
+        parts.append((resolver.chain.base, words))
+    return sorted(parts)
+
+
+def _overlaps(name: str, segments: Sequence[tuple[int, int]]) -> list[Fault]:
+    return [
+        Fault(
+            name,
+            "readable",
+            f"{start}..{start + count - 1}",
+            f"overlaps the registers from {before} to {before + size - 1}",
+            "each register in one segment only",
+        )
+        for (before, size), (start, count) in pairwise(segments)
+        if start < before + size
+    ]
 
 
 @lru_cache(maxsize=64)

@@ -58,7 +58,8 @@ class RegisterMap:
         self.writable = writable | commands.addresses()
         self.codes = dict(codes)
         self._layout = Layout(segments)
-        self.blocks = plan_blocks(self.points, self._layout.segments, gap)
+        self.segments = self._layout.segments
+        self.blocks = plan_blocks(self.points, self.segments, gap)
         #: Where each block starts and ends in an image's flat list.
         self.spans = tuple(
             (at, at + count)

@@ -24,7 +24,7 @@ from gridmuster.registers.sunspec import UNIMPLEMENTED, Chain, ModelPoint, build
 #: data, high digital input, low digital input, reserved (dependencies.md; open GenComm drivers).
 GENCOMM_CODES = 8
 _SIGNED = (PointType.S16, PointType.S32)
-_NO_SENTINEL = (PointType.STRING, PointType.ENUM, PointType.BITS, PointType.BITS32)
+_NO_SENTINEL = (PointType.STRING, PointType.BITS, PointType.BITS32)
 #: Reads a scale factor that a real device holds, by address; None when it is not known.
 FactorAt = Callable[[int], int | None]
 
@@ -49,6 +49,8 @@ class Resolver:
     faults: list[Fault] = field(default_factory=list)
     names: dict[str, float] = field(default_factory=dict)
     factors: dict[int, int] = field(default_factory=dict)
+    #: Registers of the fields whose conditions the map knows.
+    conditions: set[int] = field(default_factory=set)
 
     def points(self) -> list[Point]:
         """All points, in the file's order; faults are noted, not raised."""
@@ -101,6 +103,7 @@ class Resolver:
         return self._model_point(f"{at.partition('.')[0]}.{found.scale_factor}").address
 
     def _point(self, spec: PointSpec) -> Point:
+        fixed = 1.0
         if spec.at is None:
             kind = spec.type or PointType.U16
             address, registers = spec.address or 0, spec.length or REGISTERS.get(kind, 1)
@@ -112,8 +115,11 @@ class Resolver:
                 raise ValueError(f"{spec.at} is a {found.kind}, which no point may be")
             kind, address, registers = found.type, found.address, found.registers
             factor = self._factor_point(spec.at, found)
+            fixed = _fixed_factor(found)
             blank = UNIMPLEMENTED.get(found.kind)
             sentinels = spec.sentinels if spec.sentinels is not None else _raw(blank)
+        if spec.codes is not None:
+            self.conditions.update(range(address, address + registers))
         mask = spec.mask or 0
         if mask and registers == 2:
             # One word is enough: the conditions of a 32-bit field are told apart by their mask.
@@ -128,13 +134,14 @@ class Resolver:
             type=PointType.BITS if mask else kind,
             little=(spec.word_order or self.spec.word_order) == "little",
             mask=mask,
-            scale=_not_zero(evaluate(spec.scale, self.names)),
+            scale=_not_zero(evaluate(spec.scale, self.names)) * fixed,
             offset=evaluate(spec.offset, self.names),
             factor=factor,
             sentinels=sentinels,
             over=over,
             under=under,
             values=tuple((spec.values or {}).items()),
+            shown=tuple(spec.shown.items()),
             bit=spec.bit,
             codes=spec.codes,
             words=self._constant(spec, address, registers, kind, factor),
@@ -210,7 +217,7 @@ class Resolver:
             atomic=spec.atomic,
             only_if=tuple(spec.only_if.items()),
             gives=1.0 if spec.gives is None else evaluate(spec.gives, self.names),
-            twin_only=spec.twin_only,
+            driver=evaluate(spec.driver, self.names) != 0.0,
         )
 
     def _write(self, spec: WriteSpec) -> tuple[Field, ...]:
@@ -235,6 +242,7 @@ class Resolver:
             factor = self._factor_point(spec.at, found)
             if factor is not None:
                 ten = TEN_TO.get(self._factor(factor) & 0xFFFF, 1.0)
+            ten *= _fixed_factor(found)
         if address is None:
             raise ValueError("a write needs an address, or fields with at")
         return Field(address, REGISTERS[kind], kind, gain, offset, ten, spec.low, spec.high)
@@ -254,6 +262,11 @@ def _raw(words: tuple[int, ...] | None) -> tuple[int, ...]:
     for word in words:
         raw = raw << 16 | word
     return (raw,)
+
+
+def _fixed_factor(point: ModelPoint) -> float:
+    """A power of ten that the model itself fixes; 1 when it leaves that to a point."""
+    return 10.0**point.scale_factor if isinstance(point.scale_factor, int) else 1.0
 
 
 def _not_zero(scale: float) -> float:

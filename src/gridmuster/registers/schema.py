@@ -112,6 +112,9 @@ class PointSpec(Part):
     values: dict[int, float] | None = Field(
         None, description="raw code to canonical value; others are not available"
     )
+    shown: dict[int, int] = Field(
+        {}, description="canonical value to the code the twin shows, where values has none for it"
+    )
     bit: int | None = Field(None, ge=0, le=31, description="bit of alarm_bits that it feeds")
     codes: AlarmCodes | None = Field(None, description="how the alarm is coded in its field")
     constant: Expression | str | None = Field(
@@ -166,7 +169,9 @@ class RecipeSpec(Part):
     atomic: bool = Field(False, description="each write must come whole, or it is refused")
     only_if: dict[str, float] = Field({}, description="points that must be so, or it is refused")
     gives: Expression | None = Field(None, description="value of the order when no field says it")
-    twin_only: bool = Field(False, description="never written by the driver")
+    driver: Expression = Field(
+        1.0, description="0: the driver leaves it alone, only the simulated controller obeys it"
+    )
     verified: bool = True
     source: str = ""
     note: str = ""

@@ -223,6 +223,7 @@ def write_code(point: Point, at: int, tag: str, names: Names) -> list[str]:
     table: dict[float, int] = {}
     for raw, value in point.values:
         table.setdefault(value, raw << point.shift)
+    table.update((float(value), raw << point.shift) for value, raw in point.shown)
     names[f"c{tag}"] = table
     blank = point.sentinels[0] if point.sentinels and not point.mask else 0
     code = f"c{tag}.get(get({point.name!r}),{blank})"
