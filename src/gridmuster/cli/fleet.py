@@ -216,11 +216,20 @@ def _hours(hours: float | None) -> str:
 
 def _table(title: str, *columns: str) -> Table:
     """A table whose first column is text and whose others are numbers."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for k, name in enumerate(columns):
-        table.add_column(name, justify="left" if k == 0 else "right")
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 0),
+    )
+    table.add_column(columns[0], no_wrap=True)
+    for name in columns[1:]:
+        table.add_column(name, justify="right")
     return table
 
 
@@ -234,8 +243,8 @@ def _print_summary(console: Console, summary: FleetSummary) -> None:
     )
     areas = _table(
         "Areas, kW on a typical day",
-        *("area", "sites", "devices", "end-users", "peak", "night", "import", "export"),
-        *("controllable", "stores kWh"),
+        *("area", "sites", "devices", "users", "peak", "night", "import", "export"),
+        *("callable", "stores kWh"),
     )
     for area in summary.areas:
         areas.add_row(

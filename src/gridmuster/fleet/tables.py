@@ -230,24 +230,28 @@ def _converter(
 
     def convert(place: Place, cells: Sequence[Any]) -> tuple[Row, tuple[str, ...]]:
         row: Row = {}
-        used: tuple[str, ...] = ()
+        used: list[str] = []
         for column, cell in zip(columns, cells, strict=False):
-            if column is None or cell is None:
+            if cell is None or cell == "" or column is None:
                 continue
             value = cell
             if isinstance(value, str):
                 value = value.strip()
                 if not value:
                     continue
-            if column.cell is Cell.CURVE_POINT:
+            kind = column.cell
+            if kind is Cell.CURVE_POINT:
                 point = {"load_fraction": column.load_fraction, "fuel_per_h": value}
                 row.setdefault(CURVE, []).append(point)
-                used = (*used, column.name)
+                used.append(column.name)
                 continue
-            if column.cell is not Cell.SCALAR:
+            if kind is not Cell.SCALAR:
                 value = _structured(value, column, place, faults)
-            _put(row, column.path, value)
-        return row, used
+            if len(column.path) == 1:
+                row[column.name] = value
+            else:
+                _put(row, column.path, value)
+        return row, tuple(used)
 
     return convert
 

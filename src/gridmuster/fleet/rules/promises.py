@@ -150,8 +150,8 @@ def fuel_kept(site: Site, place: Place, devices: Sequence[Device]) -> Iterator[F
             expected="a backup_load_kw above 0, or 0",
         )
         return
-    now_h, full_h = held_h(site, devices, full=False), held_h(site, devices, full=True)
-    if now_h < site.autonomy_h <= full_h:
+    now_h = held_h(site, devices, full=False)
+    if now_h < site.autonomy_h <= held_h(site, devices, full=True):
         yield place.fault(
             "autonomy_h",
             value=f"{site.autonomy_h:g} h",
