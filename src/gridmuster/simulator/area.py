@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from gridmuster.fleet.model import Area
@@ -153,7 +154,8 @@ class AreaModel:
         limit_kw = connection.import_limit_kw
         if import_kw > limit_kw:
             self.over_limit_kwh += (import_kw - limit_kw) * dt_h
-        self._watch_overload(import_kw, limit_kw, min(1.0, dt_s / connection.averaging_s))
+        weight = 1.0 - math.exp(-dt_s / connection.averaging_s)
+        self._watch_overload(import_kw, limit_kw, weight)
 
     def _watch_overload(self, import_kw: float, limit_kw: float, weight: float) -> None:
         """The feeder's overload relay: shed what is above the limit, until there is room."""

@@ -106,6 +106,8 @@ class GeneratorModel(Machine):
         self.grid_forming = device.grid_forming
         self.min_kw = device.min_load_fraction * device.rated_kw
         self.ramp_kw_per_s = device.ramp_fraction_per_s * device.rated_kw
+        #: Ramped setpoint; what it gives while nothing but the setpoint moves it, kW.
+        self.reference_kw = 0.0
         self.phase = Phase.IDLE
         self.phase_end_ms = NEVER_MS
         self.since_ms = kernel.now_ms
@@ -131,7 +133,7 @@ class GeneratorModel(Machine):
         """Be on the line at minimum load, as found when the world begins."""
         self._turn()
         self._enter(Phase.ON)
-        self.power_kw = self.setpoint_kw = self.min_kw
+        self.power_kw = self.reference_kw = self.setpoint_kw = self.min_kw
 
     # Orders.
 
@@ -220,7 +222,9 @@ class GeneratorModel(Machine):
         self._idle_points = None
         self.phase_end_ms = NEVER_MS if for_s is None else now_ms + round(for_s * 1000)
         if phase not in ON_LINE:
-            self.power_kw = 0.0
+            self.power_kw = self.reference_kw = 0.0
+        elif phase is Phase.UNLOAD:
+            self.reference_kw = self.power_kw
         if was_turning and phase not in TURNING:
             turned_h = (now_ms - self._turning_since_ms) / 3_600_000
             self._run_h += turned_h
@@ -320,20 +324,20 @@ class GeneratorModel(Machine):
             turning = phase in TURNING and phase is not Phase.RUN_UP
             self._burn(self.curve.no_load_per_h if turning else 0.0, dt_s)
             return
-        first_kw = self.power_kw
+        first_kw = self.reference_kw
         gap_kw = target_kw - first_kw
         reach_kw = self.ramp_kw_per_s * dt_s
         if gap_kw == 0.0:
-            self.mean_kw = first_kw
+            self.mean_kw = self.power_kw = first_kw
             self._burn(self.curve.per_h(first_kw), dt_s)
             return
         if -reach_kw <= gap_kw <= reach_kw:
             share = abs(gap_kw) / reach_kw
-            self.power_kw = target_kw
+            last_kw = target_kw
         else:
             share = 1.0
-            self.power_kw = first_kw + (reach_kw if gap_kw > 0.0 else -reach_kw)
-        last_kw = self.power_kw
+            last_kw = first_kw + (reach_kw if gap_kw > 0.0 else -reach_kw)
+        self.power_kw = self.reference_kw = last_kw
         self.mean_kw = 0.5 * share * (first_kw + last_kw) + (1.0 - share) * last_kw
         ramp_per_h = self.curve.mean_per_h(first_kw, last_kw)
         self._burn(share * ramp_per_h + (1.0 - share) * self.curve.per_h(last_kw), dt_s)

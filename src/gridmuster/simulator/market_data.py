@@ -26,6 +26,8 @@ from gridmuster.simulator.scenario import DEFAULT_ZONE
 #: Names of time columns, best first; those with an instant before those with a local time.
 UTC_COLUMNS: Final = ("interval_start_utc", "time_utc", "hour_start_utc")
 LOCAL_COLUMNS: Final = ("interval_start_local", "hour_start_local", "time_local", "time")
+#: How the text of an instant ends, unlike that of a local time.
+OFFSET: Final = re.compile(r"(Z|[+-]\d\d(:?\d\d)?)$")
 #: How many days are read from the chosen one on.
 DAYS: Final = 15
 
@@ -69,7 +71,7 @@ class MeterSeries:
         times_ms: instant each column of values holds for (middle of its period), ms.
         kw: mean power, kW: (times, meters); not-a-number where nothing was recorded.
         period_ms: length of a period, ms.
-        zone_name: IANA zone of the data.
+        zone_name: IANA zone of the data's days; "": the run's.
     """
 
     names: tuple[str, ...]
@@ -98,12 +100,11 @@ class MeterSeries:
 
     def offset_ms(self, start_ms: int, zone_name: str) -> int:
         """What to add to an instant of the run to get the instant of the data, ms."""
-        first = from_ms(int(self.times_ms[0])).astimezone(zone(self.zone_name)).date()
-        last = from_ms(int(self.times_ms[-1])).astimezone(zone(self.zone_name)).date()
-        day = _like_day(local(start_ms, zone_name).date(), first + timedelta(days=1), last)
-        return _midnight_ms(day, self.zone_name) - _midnight_ms(
-            local(start_ms, zone_name).date(), zone_name
-        )
+        own_zone = self.zone_name or zone_name
+        today = local(start_ms, zone_name).date()
+        first, last = (local(int(self.times_ms[k]), own_zone).date() for k in (0, -1))
+        day = _like_day(today, first + timedelta(days=1), last)
+        return _midnight_ms(day, own_zone) - _midnight_ms(today, zone_name)
 
     def at(self, times_ms: Floats) -> Floats:
         """Demand at instants of the data, kW: (times, meters); gaps are bridged by a line."""
@@ -216,7 +217,7 @@ def _long_meters(table: _Table) -> MeterSeries:
     for stamp, name, value in zip(stamps, names, values.tolist(), strict=True):
         kw[row[stamp], column[name]] = value
     times_ms = np.array(times, np.float64) + period_ms / 2
-    return MeterSeries(tuple(users), times_ms, kw, period_ms, "UTC")
+    return MeterSeries(tuple(users), times_ms, kw, period_ms, "")
 
 
 class _Table:
@@ -242,11 +243,14 @@ class _Table:
     def fetch(self, what: str, order: str, where: str = "true") -> dict[str, Any]:
         """Columns of the file as arrays."""
         query = f"SELECT {what} FROM {self._source} WHERE {where} ORDER BY {order}"
-        return self._connection.execute(query).fetchnumpy()
+        try:
+            return self._connection.execute(query).fetchnumpy()
+        except duckdb.Error as error:
+            raise self.fault("", str(error)[:80], "times and numbers that can be read") from error
 
     def column(self, kind: str) -> str:
         """Name of the price column of a kind (rt or da), "" when there is none."""
-        pattern = re.compile(rf"^{kind}_(lbmp|spp)")
+        pattern = re.compile(rf"^{kind}_(lbmp|spp|hb_|lz_)")
         found = [name for name in self.columns if pattern.match(name)]
         if "zone" not in self.columns and self.node:
             found = [name for name in found if self.node.lower() in name.lower()]
@@ -259,17 +263,22 @@ class _Table:
         """IANA zone of the market, judged by its words."""
         return "America/New_York" if "lbmp" in self.column("rt") else DEFAULT_ZONE
 
-    def _time(self) -> str:
-        """SQL of the interval's start, ms since the epoch (as if UTC for local columns)."""
+    def _time(self) -> tuple[str, bool]:
+        """SQL of the interval's start, ms (as if UTC when local), and whether it is an instant."""
         for name in (*UTC_COLUMNS, *LOCAL_COLUMNS):
             if name in self.columns:
-                kind = "TIMESTAMPTZ" if name in UTC_COLUMNS else "TIMESTAMP"
-                return f'epoch_ms(CAST("{name}" AS {kind}))'
+                text = self.fetch(f'CAST(any_value("{name}") AS VARCHAR) AS text', "1")["text"]
+                exact = name in UTC_COLUMNS or bool(OFFSET.search(str(text[0])))
+                kind = "TIMESTAMPTZ" if exact else "TIMESTAMP"
+                return f'epoch_ms(CAST("{name}" AS {kind}))', exact
         raise self.fault("columns", ", ".join(self.columns)[:80], "a time column")
 
     def days(self) -> tuple[date, date]:
         """First and last whole day in the file."""
-        times = self.fetch(f"min({self._time()}) AS a, max({self._time()}) AS b", "1")
+        at, _ = self._time()
+        times = self.fetch(f"min({at}) AS a, max({at}) AS b", "1", f"{at} IS NOT NULL")
+        if np.ma.is_masked(times["a"]):
+            raise self.fault("rows", "none", "one row or more")
         first, last = (from_ms(int(times[name][0])).date() for name in ("a", "b"))
         return first + timedelta(days=1), last
 
@@ -278,9 +287,9 @@ class _Table:
         column = self.column(kind)
         if not column:
             raise self.fault("columns", ", ".join(self.columns)[:80], f"a price ({kind}_...)")
-        utc = any(name in self.columns for name in UTC_COLUMNS)
-        first_ms = _midnight_ms(day, self.zone_name if utc else "UTC")
-        at, zone_is = self._time(), ""
+        at, exact = self._time()
+        first_ms = _midnight_ms(day, self.zone_name if exact else "UTC")
+        zone_is = ""
         if "zone" in self.columns:
             name = (self.node or "NYC").replace("'", "''")
             zone_is = f" AND upper(\"zone\") = upper('{name}')"
@@ -316,7 +325,8 @@ def _like_day(wanted: date, first: date, last: date) -> date:
     """The latest day in the data on the same weekday and nearest in the year (of whole years)."""
     best = first
     for year in range(last.year, first.year - 1, -1):
-        near = date(year, wanted.month, min(wanted.day, 28))
+        leap = (wanted.month, wanted.day) == (2, 29)
+        near = date(year, wanted.month, wanted.day - leap)
         shift = (wanted.weekday() - near.weekday() + 3) % 7 - 3
         day = near + timedelta(days=shift)
         if first <= day <= last - timedelta(days=1):

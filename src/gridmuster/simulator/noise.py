@@ -112,5 +112,5 @@ def refine(knots: Floats, parts: int) -> Floats:
     """Straight lines between knots, ``parts`` points a knot, both ends included."""
     steps = (np.arange(parts) / parts)[np.newaxis, :, np.newaxis]
     lines = knots[:-1, np.newaxis, :] + steps * (knots[1:] - knots[:-1])[:, np.newaxis, :]
-    body = lines.reshape(-1, knots.shape[1])
+    body = lines.reshape((knots.shape[0] - 1) * parts, knots.shape[1])
     return np.concatenate([body, knots[-1:]])

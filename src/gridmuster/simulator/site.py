@@ -302,6 +302,7 @@ class SiteModel(Instrument):
         left_kw = load_kw
         for generator in running:
             generator.carry(share * generator.rated_kw, dt_s)
+            generator.reference_kw = generator.power_kw
             left_kw -= generator.mean_kw
         counted_kw = 0.0
         if not self.healthy:

@@ -40,7 +40,6 @@ class StoreModel(InverterModel):
         self._dt_s = -1.0
         self._keep = 1.0
         self._span_h = 0.0
-        self.lost_kwh = 0.0
         self.grid_forming = device.grid_forming
         self.standby_kw = device.standby_loss_kw
         super().__init__(device, site, kernel, on=on)
@@ -50,14 +49,14 @@ class StoreModel(InverterModel):
         passed_ms = self.kernel.now_ms - self._energy_at_ms
         if passed_ms:
             if self._leak_per_h:
-                before_kwh = self._energy_kwh
                 self._energy_kwh *= math.exp(-self._leak_per_h * passed_ms / 3_600_000)
-                self.lost_kwh += before_kwh - self._energy_kwh
             self._energy_at_ms = self.kernel.now_ms
 
     def energy_kwh(self) -> float:
-        """State of energy now, kWh."""
-        self._rest()
+        """State of energy now, kWh; asking changes nothing, not even by rounding."""
+        passed_ms = self.kernel.now_ms - self._energy_at_ms
+        if passed_ms and self._leak_per_h:
+            return self._energy_kwh * math.exp(-self._leak_per_h * passed_ms / 3_600_000)
         return self._energy_kwh
 
     def reach(self, dt_s: float) -> tuple[float, float]:
@@ -67,7 +66,7 @@ class StoreModel(InverterModel):
             dt_h = dt_s / 3600.0
             self._keep = math.exp(-self._leak_per_h * dt_h)
             leak = self._leak_per_h
-            self._span_h = (1.0 - self._keep) / leak if leak > 1e-9 else dt_h
+            self._span_h = -math.expm1(-leak * dt_h) / leak if leak > 1e-9 else dt_h
         self._rest()
         left_kwh = self._energy_kwh * self._keep
         out_kw = (left_kwh - self._floor_kwh) * self._out_efficiency / self._span_h
@@ -97,14 +96,12 @@ class StoreModel(InverterModel):
         drawn_kw = (
             mean_kw / self._out_efficiency if mean_kw > 0.0 else mean_kw * self._in_efficiency
         )
-        before_kwh = self._energy_kwh
-        self._energy_kwh = before_kwh * self._keep - drawn_kw * self._span_h
+        self._energy_kwh = self._energy_kwh * self._keep - drawn_kw * self._span_h
         self._energy_at_ms = self.kernel.now_ms
         if mean_kw > 0.0:
             self.produced_kwh += mean_kw * dt_h
         else:
             self.absorbed_kwh -= mean_kw * dt_h
-        self.lost_kwh += before_kwh - self._energy_kwh - mean_kw * dt_h
 
     def available_kw(self) -> float:
         """What it could give now, kW; nothing when empty."""
