@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,38 @@ class ScaledClock:
         """Wait until plant time reaches ``at_ms``."""
         while (left_ms := at_ms - self.now_ms()) > 0:
             await asyncio.sleep(left_ms / MS_PER_S / self.speed)
+
+
+class SharedClock:
+    """Plant time of several programs on one machine; it stands still until it is let go.
+
+    Args:
+        start_ms: plant time at the start, ms since the epoch.
+        speed: plant seconds in a second of the machine's clock, > 0.
+        origin_file: where whoever starts the programs writes, once all are ready, the reading of
+            the machine's monotonic clock that belongs to ``start_ms``.
+    """
+
+    def __init__(self, start_ms: int, speed: float, origin_file: Path) -> None:
+        self.speed = speed
+        self._start_ms = start_ms
+        self._origin_file = origin_file
+        self._begun: ScaledClock | None = None
+
+    def now_ms(self) -> int:
+        """Plant time now, ms since the epoch; the start until the clock is let go."""
+        if self._begun is None:
+            if not self._origin_file.exists():
+                return self._start_ms
+            origin_s = float(self._origin_file.read_text())
+            self._begun = ScaledClock(self._start_ms, self.speed, origin_s)
+        return max(self._begun.now_ms(), self._start_ms)
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Wait until plant time reaches ``at_ms``."""
+        while (left_ms := at_ms - self.now_ms()) > 0:
+            left_s = left_ms / MS_PER_S / self.speed
+            await asyncio.sleep(left_s if self._begun is not None else min(left_s, 0.02))
 
 
 def wall_clock() -> ScaledClock:

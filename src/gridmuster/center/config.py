@@ -31,3 +31,4 @@ class CenterConfig(Struct, frozen=True):
     start_grace_s: float = 30.0
     lolp_every_cycles: int = 15
     operator_override_s: int = 3600
+    link_allowance_s: float = 2.0

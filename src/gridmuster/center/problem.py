@@ -10,8 +10,8 @@ from gridmuster.center.memory import CoreState
 from gridmuster.center.outlook import Outlook
 from gridmuster.center.sources import SourceBook
 from gridmuster.clock import IntervalGrid
-from gridmuster.fleet.devices import Generator, Photovoltaic, Store, WindTurbine
 from gridmuster.dispatch.offers import SHORT_STORE_H
+from gridmuster.fleet.devices import Generator, Photovoltaic, Store, WindTurbine
 from gridmuster.fleet.economics import fuel_line, store_hold_h
 from gridmuster.fleet.model import Area, Fleet, Site
 from gridmuster.planning.objectives import parse

@@ -62,6 +62,7 @@ class Watchman:
 
     def _sites(self, snapshot: Snapshot) -> None:
         recovering = self._state.session.mode is Mode.RECOVERING
+        late_s = SKEW_LIMIT_S + self._config.link_allowance_s
         for site_id, status in snapshot.sites.items():
             if not status.fresh and not recovering:
                 age = "never heard" if status.report is None else f"silent for {status.age_s:.0f} s"
@@ -82,7 +83,8 @@ class Watchman:
                     f"utility outage; the site's load is on {status.report.supply.value} supply",
                     "the site serves itself first; check its fuel",
                 )
-            if abs(status.skew_s) > SKEW_LIMIT_S:
+            # A report that was long on its way looks like one from a slow clock.
+            if not -late_s < status.skew_s < SKEW_LIMIT_S:
                 self._board.raise_alarm(
                     f"skew:{site_id}",
                     Severity.WARNING,

@@ -43,7 +43,10 @@ def center(
 
     plant_clock = parse_clock(clock)
     speed = plant_clock.speed
-    config = CenterConfig(cycle_s=cycle, ack_timeout_s=max(12.0, 2.0 * speed))
+    # A message takes the same real time at every speed, and so more plant time.
+    config = CenterConfig(
+        cycle_s=cycle, ack_timeout_s=max(12.0, 2.0 * speed), link_allowance_s=2.0 + 0.5 * speed
+    )
     if (tls_cert is None) != (tls_key is None):
         raise typer.BadParameter("--tls-cert and --tls-key go together")
     options = CenterOptions(

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gridmuster.clock import ScaledClock, wall_clock
+from gridmuster.clock import ScaledClock, SharedClock, wall_clock
 
 ClockOption = Annotated[
     str,
     typer.Option(
         "--clock",
         hidden=True,
-        help="START_MS:SPEED:ORIGIN_S, plant time shared with other programs on this machine",
+        help="START_MS:SPEED:ORIGIN_FILE, plant time shared with other programs on this machine",
     ),
 ]
 
 
-def parse_clock(text: str) -> ScaledClock:
+def parse_clock(text: str) -> ScaledClock | SharedClock:
     """The clock an option names; the real time of day when it is empty.
 
     Raises:
@@ -27,12 +28,7 @@ def parse_clock(text: str) -> ScaledClock:
     if not text:
         return wall_clock()
     try:
-        start_ms, speed, origin_s = text.split(":")
-        return ScaledClock(int(start_ms), float(speed), float(origin_s))
+        start_ms, speed, origin = text.split(":", 2)
+        return SharedClock(int(start_ms), float(speed), Path(origin))
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r}: expected START_MS:SPEED:ORIGIN_S") from error
-
-
-def clock_text(start_ms: int, speed: float, origin_s: float) -> str:
-    """The option's value for a clock."""
-    return f"{start_ms}:{speed:g}:{origin_s!r}"
+        raise typer.BadParameter(f"{text!r}: expected START_MS:SPEED:ORIGIN_FILE") from error

@@ -15,7 +15,7 @@ from gridmuster.console.terminal import Screen
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.load import load_fleet
 from gridmuster.report import Report, encode_report, render, report_journal
-from gridmuster.runtime.demo_live import run_live
+from gridmuster.runtime.demo_live import Running, run_live
 from gridmuster.runtime.demo_max import DemoOptions, run_max
 from gridmuster.runtime.worlds import WorldOptions
 from gridmuster.simulator.default_day import default_day
@@ -77,7 +77,7 @@ def run_demo(call: DemoCall) -> DemoResult:
     if call.speed is None:
         _run_max(call, options)
     else:
-        run_live(options, call.folder, call.speed, None if call.headless else Screen())
+        _run_live(call, call.speed, options)
     console = Console(stderr=True)
     with console.status("reading the journal"):
         return DemoResult(journal, report_journal(str(journal)))
@@ -97,6 +97,23 @@ def _run_max(call: DemoCall, options: DemoOptions) -> None:
                 last_s = monotonic_s()
 
         run_max(options, watch)
+
+
+def _run_live(call: DemoCall, speed: float, options: DemoOptions) -> None:
+    console = Console(stderr=True)
+    with console.status("starting broker, simulated controllers, gateways and center") as status:
+
+        def told(running: Running, now_ms: int) -> None:
+            tokens = running.tokens
+            if call.headless:
+                status.update(
+                    f"{iso(now_ms)}  gridmuster watch --url {running.url} "
+                    f"--token-file {tokens / 'viewer.token'}"
+                )
+            else:
+                status.stop()
+
+        run_live(options, call.folder, speed, watch=not call.headless, told=told)
 
 
 def _run_with_progress(options: DemoOptions) -> None:

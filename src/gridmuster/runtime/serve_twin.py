@@ -69,7 +69,9 @@ async def run_twin(
         await bus.wait_connected()
         feed = UtilityFeed(fleet, world, bus)
     if addresses is not None:
-        addresses.write_text(json.dumps(ports, indent=1))
+        beside = addresses.with_suffix(".new")
+        beside.write_text(json.dumps(ports, indent=1))
+        beside.replace(addresses)
     if ready is not None:
         ready(ports)
     try:
