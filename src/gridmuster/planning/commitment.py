@@ -40,9 +40,9 @@ def add_commitment(
 ) -> CommitmentColumns:
     """Columns and rows for on, starts, least times, must-run and budgets of one group."""
     count, n = len(group.allowed), group.count
-    lower = np.where(group.must_run, n, 0) if group.must_run_hard else group.held_on
-    lower = np.where(group.allowed, lower, 0)
-    upper = np.where(group.allowed, n - group.held_off, 0)
+    lower = np.full(count, n) if group.must_run_hard else group.held_on
+    lower = np.where(group.open, lower, 0)
+    upper = np.where(group.open, n - group.held_off, 0)
     on = model.columns(count, lower, upper, group.min_usd_per_h * step_h, integer=True)
     start = model.columns(count, 0.0, np.minimum(n, upper), group.start_usd)
     missing = None

@@ -111,6 +111,8 @@ def build(
         )
         for pool in together
     )
+    for pool, produced in zip(together, pool_columns, strict=True):
+        parts[pool.area].renewables.append(produced)
     reserve = tuple(
         add_reserve(model, part, step_h, bool(part.costs.headroom_kw)) for part in parts
     )

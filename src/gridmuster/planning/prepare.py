@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,15 +26,19 @@ WHOLE = 1e-9
 class Group:
     """Like units; arrays run over the intervals, ``(segments, intervals)`` for the segments.
 
-    ``up`` and ``down`` are least intervals on and off. ``held_on[t]`` and ``held_off[t]`` count
-    the units that must still be on, or off, in t because of what they did before. Costs are in the
-    objective's USD, fuel in l or m3; both are per hour at minimum output and per kWh above it.
+    ``allowed`` says when a unit may run at all, ``open`` when the model considers it (see
+    `dominance`). ``up`` and ``down`` are least intervals on and off. ``held_on[t]`` and
+    ``held_off[t]`` count the units that must still be on, or off, in t because of what they did
+    before. Costs are in the objective's USD, fuel in l or m3; both are per hour at minimum output
+    and per kWh above it.
     """
 
     members: tuple[int, ...]
     unit: PlanUnit
     area: int
+    step_h: float
     allowed: np.ndarray
+    open: np.ndarray
     min_kw: Floats
     max_kw: Floats
     up: int
@@ -79,15 +83,19 @@ class _State:
     held_off: int
 
 
-def groups(problem: PlanProblem, costs: Costs) -> list[Group]:
-    """All units of a problem, like ones together, in the order of first appearance."""
+def singles(problem: PlanProblem, costs: Costs) -> list[Group]:
+    """Every unit of a problem as a group of one, in the problem's order."""
     area_number = {area.id: number for number, area in enumerate(problem.areas)}
-    singles = [
+    return [
         _single(problem, number, unit, costs.units[number], area_number[unit.area])
         for number, unit in enumerate(problem.units)
     ]
+
+
+def together(groups: list[Group]) -> list[Group]:
+    """Like units in one group, in the order of first appearance."""
     alike: dict[Hashable, list[Group]] = {}
-    for number, group in enumerate(singles):
+    for number, group in enumerate(groups):
         alike.setdefault(_likeness(group, number), []).append(group)
     return [_merge(members) for members in alike.values()]
 
@@ -101,7 +109,6 @@ def _single(
     fuel = np.asarray(unit.segment_fuel_per_kwh, dtype=float)
     min_fuel = unit.no_load_fuel_per_h + _at_minimum(unit, fuel, state)
     held_on = min(state.held_on, _affordable(unit, state.allowed, min_fuel * step_h, step_h))
-    run_h, fuel_left, starts = _budgets(problem, unit, state, min_fuel, width, fuel)
     swing = float(np.max(state.max_kw - state.min_kw, initial=0.0))
     spread = float(state.max_kw.max() - np.min(state.min_kw, where=state.allowed, initial=INF))
     step_kw = unit.ramp_kw_per_s * problem.step_s
@@ -110,13 +117,14 @@ def _single(
         spread = max(spread, first_kw - float(state.min_kw[0]), float(state.max_kw[0]) - first_kw)
     free = step_kw >= max(spread, swing) - WHOLE
     must_run = state.allowed & (np.arange(problem.count) >= state.held_off) & unit.must_run
-    settled = unit.initial_on and run_h is None and fuel_left is None and starts is None
     counts = np.arange(problem.count)
     return Group(
         members=(number,),
         unit=unit,
         area=area,
+        step_h=step_h,
         allowed=state.allowed,
+        open=state.allowed,
         min_kw=state.min_kw,
         max_kw=state.max_kw,
         up=state.up,
@@ -125,7 +133,7 @@ def _single(
         held_on=(counts < held_on).astype(np.int64),
         held_off=(counts < state.held_off).astype(np.int64),
         must_run=must_run,
-        must_run_hard=bool(settled and state.allowed.all()),
+        must_run_hard=False,
         min_usd_per_h=unit_costs.hourly_usd
         + _at_minimum(unit, unit_costs.segment_usd_per_kwh, state),
         min_fuel_per_h=min_fuel,
@@ -134,9 +142,9 @@ def _single(
         width_fuel_per_kwh=fuel[keep],
         start_usd=unit_costs.start_usd,
         ramp_kw=INF if free else step_kw,
-        run_h_left=run_h,
-        fuel_left=fuel_left,
-        starts_left=starts,
+        run_h_left=unit.run_h_left,
+        fuel_left=unit.fuel_left,
+        starts_left=unit.starts_left,
     )
 
 
@@ -201,26 +209,34 @@ def _affordable(unit: PlanUnit, allowed: np.ndarray, fuel: Floats, step_h: float
     return last
 
 
-def _budgets(
-    problem: PlanProblem,
-    unit: PlanUnit,
-    state: _State,
-    min_fuel: Floats,
-    width: Floats,
-    fuel: Floats,
-) -> tuple[float | None, float | None, int | None]:
-    """The unit's budgets, None for those that no schedule could use up."""
-    step_h = problem.step_s / SECONDS_PER_HOUR
-    run_h, fuel_left, starts = unit.run_h_left, unit.fuel_left, unit.starts_left
-    if run_h is not None and run_h >= problem.count * step_h - WHOLE:
+def loosen(group: Group) -> Group:
+    """The same single unit without budgets that no schedule on its open intervals can use up."""
+    run_h, fuel, starts = group.run_h_left, group.fuel_left, group.starts_left
+    if run_h is not None and run_h >= float(group.open.sum()) * group.step_h - WHOLE:
         run_h = None
-    if fuel_left is not None:
-        highest = float(fuel.max(initial=0.0))
-        most = float((min_fuel + highest * width.sum(axis=0)).sum()) * step_h
-        fuel_left = None if fuel_left >= most else fuel_left
-    if starts is not None and starts >= math.ceil(problem.count / (state.up + state.down)) + 1:
+    if fuel is not None:
+        above = (group.width_kw * group.width_fuel_per_kwh[:, None]).sum(axis=0)
+        most = float((group.min_fuel_per_h + above)[group.open].sum()) * group.step_h
+        fuel = None if fuel >= most else fuel
+    if starts is not None and starts >= most_starts(group):
         starts = None
-    return run_h, fuel_left, starts
+    # A unit that is on, must stay on and can needs no start: then the wish is a plain bound.
+    hard = bool(group.must_run.all()) and bool(group.on_before) and run_h is None and fuel is None
+    starts = None if hard else starts
+    return replace(
+        group,
+        run_h_left=run_h,
+        fuel_left=fuel,
+        starts_left=starts,
+        must_run_hard=hard,
+    )
+
+
+def most_starts(group: Group) -> int:
+    """How often a unit could start on its open intervals."""
+    edges = np.flatnonzero(np.diff(group.open.astype(np.int8), prepend=0, append=0))
+    lengths = edges[1::2] - edges[::2]
+    return int(np.ceil(lengths / (group.up + group.down)).sum())
 
 
 def _likeness(group: Group, number: int) -> Hashable:
@@ -235,8 +251,9 @@ def _likeness(group: Group, number: int) -> Hashable:
         group.unit.ramp_kw_per_s,
         group.up,
         group.down,
-        group.must_run_hard and group.unit.must_run,
+        group.must_run_hard,
         group.start_usd,
+        group.open.tobytes(),
         group.min_kw.tobytes(),
         group.max_kw.tobytes(),
         group.min_usd_per_h.tobytes(),

@@ -1,12 +1,16 @@
 """Reserve: what could be raised at once covers the loss of the largest unit that is on, and more.
 
     headroom(t) + short(t) >= largest(t) + reserve_kw(t)
-    headroom = sum over units on (max - p) + stores + (import limit - import + export)
+    headroom = sum over units on (max - p) + stores (s - d + c) + (import limit - import + export)
     largest  >= max_i(t) for every unit i that is on
 
-A unit's own headroom is lost with it, so that its full ``max_kw`` counts as the loss. A store gives
-what its inverter has left, as far as its energy above the floor lasts `HOLD_H`. A unit gives what
-it can ramp to within `RESPONSE_S`.
+A unit's own headroom is lost with it, so that its full ``max_kw`` counts as the loss. A unit gives
+what it can ramp to within `RESPONSE_S`. A store can come to give s: what its inverter can, as far
+as its energy above the floor lasts `HOLD_H`. Put together with the area's balance this is a row of
+capacities, which is how it stands in the model:
+
+    sum max u + sum s + renewables + import limit + unserved - surplus + short - largest
+        >= demand + reserve_kw
 
 Rows are only made where they can bind: where the connection alone covers demand, all charging, the
 largest unit and the reserve, they cannot.
@@ -42,6 +46,7 @@ class AreaParts:
     columns: AreaColumns
     groups: list[tuple[Group, CommitmentColumns, OutputColumns]] = field(default_factory=list)
     stores: list[tuple[PlanStore, StoreColumns]] = field(default_factory=list)
+    renewables: list[Ints] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +85,22 @@ def add_reserve(
     import_kw = np.asarray(area.import_limit_kw, dtype=float)[where]
     reserve_kw = np.asarray(area.reserve_kw, dtype=float)[where]
     largest = _largest(model, parts, where)
+    demand = np.asarray(area.demand_kw, dtype=float)[where]
     headroom = model.columns(size, 0.0, INF, 0.0)
-    rows = model.rows(size, -import_kw, INF)
-    _headroom(model, parts, rows, where)
+    rows = model.rows(size, demand - import_kw, INF)
+    _capacity(model, parts, rows, where)
     model.entries(rows, headroom, -1.0)
-    rows = model.rows(size, reserve_kw, INF)
-    model.entries(rows, headroom, 1.0)
-    model.entries(rows, short, 1.0)
-    model.entries(rows, largest, -1.0)
+    wish = model.rows(size, reserve_kw, INF)
+    model.entries(wish, headroom, 1.0)
+    model.entries(wish, short, 1.0)
+    model.entries(wish, largest, -1.0)
     steps = []
     if costs.headroom_kw:
-        rows = model.rows(size, 0.0, INF)
-        model.entries(rows, headroom, 1.0)
+        worth = model.rows(size, 0.0, INF)
+        model.entries(worth, headroom, 1.0)
         for kw, usd in zip(costs.headroom_kw, costs.headroom_usd_per_kwh, strict=True):
             column = model.columns(size, 0.0, kw, -usd * step_h)
-            model.entries(rows, column, -1.0)
+            model.entries(worth, column, -1.0)
             steps.append(column)
     return ReserveColumns(where, short, tuple(steps))
 
@@ -103,8 +109,8 @@ def _largest(model: LinearModel, parts: AreaParts, where: Ints) -> Ints:
     """Largest unit that is on; units always on set a floor that spares smaller ones their rows."""
     floor: Floats = np.zeros(len(where))
     for group, _, _ in parts.groups:
-        always = group.must_run_hard & group.must_run[where]
-        floor = np.maximum(floor, np.where(always, group.max_kw[where], 0.0))
+        if group.must_run_hard:
+            floor = np.maximum(floor, group.max_kw[where])
     largest = model.columns(len(where), floor, INF, 0.0)
     for group, commitment, _ in parts.groups:
         at = np.flatnonzero(group.max_kw[where] > floor)
@@ -123,50 +129,66 @@ def _largest(model: LinearModel, parts: AreaParts, where: Ints) -> Ints:
     return largest
 
 
-def _headroom(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> None:
-    """Put the area's headroom, less its import limit, into rows."""
-    model.entries(rows, parts.columns.bought[where], -1.0)
-    model.entries(rows, parts.columns.sold[where], 1.0)
+def _capacity(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> None:
+    """Put all that could be raised, without the import limit, into rows."""
+    model.entries(rows, parts.columns.unserved[where], 1.0)
+    model.entries(rows, parts.columns.surplus[where], -1.0)
+    for columns in parts.renewables:
+        model.entries(rows, columns[where], 1.0)
     for group, commitment, output in parts.groups:
-        if group.is_block or not group.unit.gives_reserve:
-            continue
         spread = (group.max_kw - group.min_kw)[where]
         reach = group.unit.ramp_kw_per_s * RESPONSE_S
-        if reach >= float(spread.max()):
-            model.entries(rows, commitment.on[where], spread)
-            for columns in output.above:
-                model.entries(rows, columns[where], -1.0)
+        gives = group.unit.gives_reserve
+        if group.is_block or (gives and reach >= float(spread.max())):
+            model.entries(rows, commitment.on[where], group.max_kw[where])
             continue
-        given = model.columns(len(where), 0.0, reach * group.count, 0.0)
-        model.entries(rows, given, 1.0)
-        left = model.rows(len(where), 0.0, INF)
-        model.entries(left, commitment.on[where], spread)
+        model.entries(rows, commitment.on[where], group.min_kw[where])
         for columns in output.above:
-            model.entries(left, columns[where], -1.0)
-        model.entries(left, given, -1.0)
-        able = model.rows(len(where), 0.0, INF)
-        model.entries(able, commitment.on[where], np.full(len(where), reach))
-        model.entries(able, given, -1.0)
+            model.entries(rows, columns[where], 1.0)
+        if gives:
+            _ramped(model, group, commitment, output, rows, where)
     for store, columns_of_store in parts.stores:
-        if store.gives_reserve:
-            _store_headroom(model, store, columns_of_store, rows, where)
+        _store_capacity(model, store, columns_of_store, rows, where)
 
 
-def _store_headroom(
+def _ramped(
+    model: LinearModel,
+    group: Group,
+    commitment: CommitmentColumns,
+    output: OutputColumns,
+    rows: Ints,
+    where: Ints,
+) -> None:
+    """What a slow group can add to its output within the response time."""
+    reach = group.unit.ramp_kw_per_s * RESPONSE_S
+    added = model.columns(len(where), 0.0, reach * group.count, 0.0)
+    model.entries(rows, added, 1.0)
+    left = model.rows(len(where), 0.0, INF)
+    model.entries(left, commitment.on[where], (group.max_kw - group.min_kw)[where])
+    for columns in output.above:
+        model.entries(left, columns[where], -1.0)
+    model.entries(left, added, -1.0)
+    able = model.rows(len(where), 0.0, INF)
+    model.entries(able, commitment.on[where], reach)
+    model.entries(able, added, -1.0)
+
+
+def _store_capacity(
     model: LinearModel, store: PlanStore, columns: StoreColumns, rows: Ints, where: Ints
 ) -> None:
+    """What a store can come to give: d + lasting power of the energy left above its floor."""
+    if not store.gives_reserve:
+        model.entries(rows, columns.discharge[where], 1.0)
+        model.entries(rows, columns.charge[where], -1.0)
+        return
     discharge_kw = np.asarray(store.discharge_kw, dtype=float)[where]
-    most = discharge_kw + np.asarray(store.charge_kw, dtype=float)[where]
-    given = model.columns(len(where), 0.0, most, 0.0)
-    model.entries(rows, given, 1.0)
-    inverter = model.rows(len(where), -discharge_kw, INF)
-    model.entries(inverter, given, -1.0)
-    model.entries(inverter, columns.discharge[where], -1.0)
-    model.entries(inverter, columns.charge[where], 1.0)
+    able = model.columns(len(where), 0.0, discharge_kw, 0.0)
+    model.entries(rows, able, 1.0)
     lasts = store.discharge_efficiency / HOLD_H
     energy = model.rows(len(where), lasts * store.min_energy_kwh, INF)
     model.entries(energy, columns.energy[where], lasts)
-    model.entries(energy, given, -1.0)
+    model.entries(energy, columns.discharge[where], 1.0)
+    model.entries(energy, able, -1.0)
     if columns.floor is not None:
         # Below the floor a store gives nothing, and that must not make the rows contradict.
         model.entries(energy, columns.floor[where], lasts)
