@@ -194,13 +194,18 @@ class ModbusLink:
 
     async def write(self, write: Write) -> Sent:
         """Write registers (function 16), all in one request."""
-        answers = await self._ask([write_request(self.unit, write.address, write.values)])
-        if answers is None or answers[0] is None:
+        request = write_request(self.unit, write.address, write.values)
+        answers = await self._ask([request])
+        answer = None if answers is None else answers[0]
+        if answer is None:
             return Sent.SILENT
-        code = answers[0][0]
-        if code & 0x80:
-            self.fault = f"{self._name} refuses to write {write.address} ({_exception(answers[0])})"
+        if answer[0] & 0x80:
+            self.fault = f"{self._name} refuses to write {write.address} ({_exception(answer)})"
             return Sent.REFUSED
+        if answer != request[1][:5]:
+            # Function 16 is answered with its own address and count; anything else proves nothing.
+            self.fault = f"{self._name} answers a write of {write.address} with {answer.hex()}"
+            return Sent.SILENT
         return Sent.DONE
 
     async def send(self, order: str, value: float) -> Sent:
@@ -273,6 +278,10 @@ class ModbusLink:
 
     def _fault_of(self, answers: Sequence[Answer]) -> str:
         for answer, (address, count) in zip(answers, self.register_map.blocks, strict=True):
+            if answer is not None and not answer[0] & 0x80 and len(answer) != 2 + 2 * count:
+                return (
+                    f"{self._name} answers {address} with {len(answer)} bytes, not {2 + 2 * count}"
+                )
             if answer is not None and answer[0] & 0x80:
                 return (
                     f"{self._name} refuses registers {address} to {address + count - 1} "
