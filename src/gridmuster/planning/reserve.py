@@ -56,6 +56,7 @@ class ReserveColumns:
     where: Ints
     short: Ints
     headroom: tuple[Ints, ...]
+    able: tuple[Ints, ...]
 
 
 def binding_intervals(parts: AreaParts) -> Ints:
@@ -81,14 +82,14 @@ def add_reserve(
     size = len(where)
     short = model.columns(size, 0.0, INF, costs.reserve_usd_per_kwh * step_h)
     if not size:
-        return ReserveColumns(where, short, ())
+        return ReserveColumns(where, short, (), ())
     import_kw = np.asarray(area.import_limit_kw, dtype=float)[where]
     reserve_kw = np.asarray(area.reserve_kw, dtype=float)[where]
     largest = _largest(model, parts, where)
     demand = np.asarray(area.demand_kw, dtype=float)[where]
     headroom = model.columns(size, 0.0, INF, 0.0)
     rows = model.rows(size, demand - import_kw, INF)
-    _capacity(model, parts, rows, where)
+    able = _capacity(model, parts, rows, where)
     model.entries(rows, headroom, -1.0)
     wish = model.rows(size, reserve_kw, INF)
     model.entries(wish, headroom, 1.0)
@@ -102,7 +103,7 @@ def add_reserve(
             column = model.columns(size, 0.0, kw, -usd * step_h)
             model.entries(worth, column, -1.0)
             steps.append(column)
-    return ReserveColumns(where, short, tuple(steps))
+    return ReserveColumns(where, short, tuple(steps), able)
 
 
 def _largest(model: LinearModel, parts: AreaParts, where: Ints) -> Ints:
@@ -129,8 +130,11 @@ def _largest(model: LinearModel, parts: AreaParts, where: Ints) -> Ints:
     return largest
 
 
-def _capacity(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> None:
-    """Put all that could be raised, without the import limit, into rows."""
+def _capacity(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> tuple[Ints, ...]:
+    """Put all that could be raised, without the import limit, into rows.
+
+    Returns the columns of what each store can come to give.
+    """
     model.entries(rows, parts.columns.unserved[where], 1.0)
     model.entries(rows, parts.columns.surplus[where], -1.0)
     for columns in parts.renewables:
@@ -147,8 +151,10 @@ def _capacity(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> 
             model.entries(rows, columns[where], 1.0)
         if gives:
             _ramped(model, group, commitment, output, rows, where)
-    for store, columns_of_store in parts.stores:
+    return tuple(
         _store_capacity(model, store, columns_of_store, rows, where)
+        for store, columns_of_store in parts.stores
+    )
 
 
 def _ramped(
@@ -175,12 +181,12 @@ def _ramped(
 
 def _store_capacity(
     model: LinearModel, store: PlanStore, columns: StoreColumns, rows: Ints, where: Ints
-) -> None:
+) -> Ints:
     """What a store can come to give: d + lasting power of the energy left above its floor."""
     if not store.gives_reserve:
         model.entries(rows, columns.discharge[where], 1.0)
         model.entries(rows, columns.charge[where], -1.0)
-        return
+        return columns.discharge[where]
     discharge_kw = np.asarray(store.discharge_kw, dtype=float)[where]
     able = model.columns(len(where), 0.0, discharge_kw, 0.0)
     model.entries(rows, able, 1.0)
@@ -192,3 +198,4 @@ def _store_capacity(
     if columns.floor is not None:
         # Below the floor a store gives nothing, and that must not make the rows contradict.
         model.entries(energy, columns.floor[where], lasts)
+    return able
