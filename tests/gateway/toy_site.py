@@ -122,6 +122,7 @@ class ToyEngine:
     def order(self, name: str, value: float) -> None:
         if name == "start":
             self.starts_ordered += 1
+            self.plant.started_in_fault |= self.state in (FAULT, LOCKED)
         if name == "emergency_stop":
             self.state, self.power_kw, self.alarm_bits = LOCKED, 0.0, 1 << 6
         elif self.mode != 2.0 or self.deaf:
@@ -256,6 +257,8 @@ class ToySite:
         self.acks: list[Ack] = []
         self.reports: list[SiteReport] = []
         self.demands: list[DemandReport] = []
+        self.fences: list[tuple[int, str]] = []
+        self.started_in_fault = False
         self.sequence = 0
 
     @property
@@ -327,9 +330,13 @@ class ToySite:
                 self.machines[key].order(order, value)
         for frame in output.frames:
             if frame.topic.endswith("/ack"):
-                self.acks.append(decode(frame.payload, Ack))
+                ack = decode(frame.payload, Ack)
+                self.acks.append(ack)
+                self.fences.append((ack.highest_fence, ack.fence_holder))
             elif frame.topic.endswith("/report"):
-                self.reports.append(decode(frame.payload, SiteReport))
+                report = decode(frame.payload, SiteReport)
+                self.reports.append(report)
+                self.fences.append((report.highest_fence, report.fence_holder))
             else:
                 self.demands.append(decode(frame.payload, DemandReport))
         return output

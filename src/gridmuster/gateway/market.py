@@ -86,6 +86,7 @@ class MarketDuty:
         """
         old = unit.target
         unit.target = target
+        unit.adopted = True
         same = (
             old is not None
             and not old.lapsing
@@ -121,7 +122,7 @@ class MarketDuty:
             target = unit.target
             if target is not None:
                 self._follow(unit, target, now_ms, dt_s, out)
-            elif unit.generator is not None and unit.on and unit.mode == AUTO and not local_duty:
+            elif not local_duty and (unit.generator is not None or not unit.adopted):
                 self._adopt(unit, now_ms)
         self._keep_load_fed(now_ms, out)
         if not local_duty:
@@ -137,7 +138,16 @@ class MarketDuty:
             unit.cap_kw = None
 
     def _adopt(self, unit: Unit, now_ms: int) -> None:
-        """A set found running without a command runs on for a while, then to its safe state."""
+        """What is found at work without a command goes on for a while, then to its safe state.
+
+        Sets whenever they run; inverters once after the start of this program, since nobody knows
+        how they were set before it.
+        """
+        if unit.mode != AUTO or unit.answered_ms != now_ms:
+            return
+        unit.adopted = True
+        if unit.generator is not None and not unit.on:
+            return
         expires_ms = now_ms + int(self._station.config.adopt_s * MS_PER_S)
         target = Target(Order.RUN, unit.power_kw, Purpose.DEMAND, expires_ms, "")
         target.began_ms = target.ordered_ms = now_ms

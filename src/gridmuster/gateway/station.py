@@ -10,7 +10,7 @@ from gridmuster.fleet.model import Fleet
 from gridmuster.gateway import drivers
 from gridmuster.gateway.config import AgentConfig
 from gridmuster.gateway.unit import SILENT_S, Unit
-from gridmuster.signals import Frame, Setpoint, Supply
+from gridmuster.signals import Frame, Order, Setpoint, Supply
 from gridmuster.units import MS_PER_S
 
 #: Index of each `signals.Supply` as the point ``supply`` carries it.
@@ -119,7 +119,10 @@ class Station:
         return self.supply if self.panel_age_s(now_ms) <= SILENT_S else UNKNOWN_SUPPLY
 
     def order(self, unit: Unit, setpoint: Setpoint, now_ms: int, out: AgentOutput) -> None:
-        """Give a device the orders that a setpoint means for its controller."""
+        """Give a device the orders that a setpoint means, within the site's cap on sun and wind."""
+        cap_kw = unit.cap_kw
+        if cap_kw is not None and setpoint.order is Order.RUN and setpoint.power_kw > cap_kw:
+            setpoint = Setpoint(unit.id, Order.RUN, cap_kw, setpoint.purpose)
         for name, value in drivers.orders(unit.device, setpoint, unit.reading(now_ms)):
             out.orders.append((unit.id, name, value))
 

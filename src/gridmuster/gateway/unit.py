@@ -90,6 +90,7 @@ class Unit:
     """
 
     __slots__ = (
+        "adopted",
         "answered_ms",
         "available_kw",
         "cap_kw",
@@ -128,6 +129,7 @@ class Unit:
         )
         self.points: Mapping[str, float] | None = None
         self.answered_ms = -1
+        self.adopted = False
         self.state = UNKNOWN
         self.mode = 3
         self.power_kw = 0.0
