@@ -51,6 +51,7 @@ class Core:
         self.config = config if config is not None else CenterConfig()
         self.state = CoreState() if state is None else msgspec.msgpack.decode(state, type=CoreState)
         memory = self.state
+        memory.keep_only(fleet)
         self._topics = Topics(fleet.id)
         self.router = Router(fleet)
         self._keeper = StateKeeper(fleet, self.config.stale_s, memory.plant)

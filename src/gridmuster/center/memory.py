@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -14,6 +16,7 @@ from gridmuster.center.planmemory import PlanMemory, PlanRequest
 from gridmuster.center.session import SessionMemory
 from gridmuster.center.view import DecisionView
 from gridmuster.dispatch.commitment import CommitmentMemory
+from gridmuster.fleet.model import Fleet
 from gridmuster.programs.ledger import Ledger
 from gridmuster.signals import Frame
 from gridmuster.state.keeper import Memory
@@ -51,6 +54,38 @@ class CoreState(Struct):
     reasons: dict[str, str] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     lolp: dict[str, float] = field(default_factory=dict)
+
+    def keep_only(self, fleet: Fleet) -> None:
+        """Forget what left the fleet, so that nothing of it is looked at or commanded.
+
+        Emergency stops, hours and sequences are kept: they count again should it come back.
+        """
+        for by_site in (self.plant.sites, self.commands.sent):
+            _keep(by_site, fleet.site_by_id)
+        for by_device in (
+            self.plant.readings,
+            self.commitment.extras,
+            self.commitment.failures,
+            self.operator.overrides,
+            self.operator.resetting,
+            self.calls.calls,
+            self.calls.lives,
+            self.reasons,
+        ):
+            _keep(by_device, fleet.device_by_id)
+        _keep(self.plant.meters, fleet.end_user_by_id)
+        _keep(self.plant.areas, fleet.area_by_id)
+        _keep(self.lolp, fleet.area_by_id)
+        unanswered = self.commands.unanswered_sites
+        self.commands.unanswered_sites = [site for site in unanswered if site in fleet.site_by_id]
+        plan = self.planning.solution
+        if plan is not None and not plan.commitment.keys() <= fleet.device_by_id.keys():
+            self.planning.solution = None
+
+
+def _keep(entries: dict[str, Any], known: Container[str]) -> None:
+    for name in [name for name in entries if name not in known]:
+        del entries[name]
 
 
 @dataclass(frozen=True, slots=True)

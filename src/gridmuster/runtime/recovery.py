@@ -9,7 +9,7 @@ from gridmuster.center.core import Core
 from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.header import Header, decode_header, encode_header, make_header
 from gridmuster.store.journal import Journal
-from gridmuster.store.records import Kind
+from gridmuster.store.records import Kind, Record
 
 
 def last_header(journal: Journal) -> Header | None:
@@ -38,18 +38,36 @@ def rebuild(
         progress: told the number of cycles stepped again.
 
     Returns:
-        The core, ready for its session to begin. State of devices that left the fleet stays in
-        its memory and has no effect.
+        The core, ready for its session to begin. Cycles are stepped with the fleet and settings
+        they were decided with, as a replay does.
+
+    Raises:
+        JournalError: when the journal is damaged or its new head cannot be written.
     """
-    header = make_header(fleet, config, now_ms)
     checkpoint = journal.last_checkpoint()
-    core = Core(fleet, config, None if checkpoint is None else checkpoint.body)
     after = 0 if checkpoint is None else checkpoint.sequence
+    core = _core_at(journal, checkpoint)
     for count, record in enumerate(journal.records(after=after)):
-        if record.kind is Kind.CYCLE:
+        if record.kind is Kind.HEADER:
+            header = decode_header(record.body or b"")
+            state = None if core is None else core.state_bytes()
+            core = Core(header.fleet(), header.config, state)
+        elif record.kind is Kind.CYCLE and core is not None:
             inbound, _ = record.frames()
             core.step(record.now_ms, inbound)
         if progress is not None:
             progress(count)
-    journal.append_header(encode_header(header), now_ms)
-    return core
+    journal.append_header(encode_header(make_header(fleet, config, now_ms)), now_ms)
+    return Core(fleet, config, None if core is None else core.state_bytes())
+
+
+def _core_at(journal: Journal, checkpoint: Record | None) -> Core | None:
+    """The core as it was at a checkpoint, with the fleet and settings of its session."""
+    if checkpoint is None:
+        return None
+    newest = b""
+    for record in journal.records(kind=Kind.HEADER):
+        if record.sequence < checkpoint.sequence:
+            newest = record.body or b""
+    header = decode_header(newest)
+    return Core(header.fleet(), header.config, checkpoint.body)
