@@ -1,0 +1,56 @@
+"""`python -m benchmarks [NAME ...] [--json] [--write FILE]`: every bound the project promises."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from benchmarks import day, live, plan
+from benchmarks.rows import Benchmark, Row, as_dicts, machine, page, table
+
+
+def _plans() -> list[Row]:
+    rows = []
+    for found in plan.run():
+        median_s = float(str(found["median_s"]))
+        note = f"p90 {float(str(found['p90_s'])):.2f} s, worst {float(str(found['worst_s'])):.2f} s"
+        rows.append(Row(f"{found['benchmark']}: median", median_s, "s", 5.0, note=note))
+    return rows
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "plan": _plans,
+    "day": day.run,
+    "live": live.keep_up,
+    "latency": live.latency,
+}
+
+
+def main() -> int:
+    """Run the benchmarks asked for; 1 when a bound is broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"which: {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--write", type=Path, help="write the page of figures here")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    rows: list[Row] = []
+    for name in arguments.names or BENCHMARKS:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        rows += BENCHMARKS[name]()
+    if arguments.json:
+        print(json.dumps({"machine": machine(), "rows": as_dicts(rows)}, indent=1))
+    else:
+        print(machine())
+        print(table(rows))
+    if arguments.write is not None:
+        arguments.write.write_text(page(rows, "python3 dev.py bench --write docs/benchmarks.md"))
+    return 0 if all(row.met for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
