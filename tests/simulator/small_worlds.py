@@ -30,7 +30,7 @@ NOON_MS = START_MS + 12 * 3_600_000
 SURE = Reliability(availability=1.0, fail_to_start=0.0, mttf_h=1e9)
 BORDER = Border(coordinates=(((-98.0, 30.0), (-97.0, 30.0), (-97.0, 31.0), (-98.0, 30.0)),))
 
-WIDE = Connection(import_limit_kw=10_000.0)
+WIDE = Connection(import_limit_kw=10_000.0, export_limit_kw=10_000.0)
 
 STATE_NAME = {index: state.value for state, index in STATE_INDEX.items()}
 SUPPLY_NAME = {index: supply.value for supply, index in SUPPLY_INDEX.items()}

@@ -1,6 +1,7 @@
 """The whole world: it repeats, it does not care how it is stepped, its books close, it is fast."""
 
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,6 @@ from small_worlds import (
     world,
 )
 
-from gridmuster.clock import stopwatch_s
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.model import Connection
 from gridmuster.simulator.default_day import default_day
@@ -183,6 +183,24 @@ def test_import_above_the_limit_is_shed_by_the_feeders_relay_and_comes_back():
     assert imbalance_kwh(w) < 1e-9
 
 
+def test_export_above_the_areas_limit_holds_the_sun_back():
+    site = place(transfer=PARALLELING)
+    plant = fleet(
+        panels(rated_kw=400.0),
+        sites=(site,),
+        users=(home(peak_kw=20.0),),
+        connection=Connection(import_limit_kw=100.0, export_limit_kw=50.0),
+    )
+    w = world(plant, at_ms=NOON_MS)
+    run(w, 1800)
+    points = w.controllers["sun"].points()
+    assert points["available_kw"] > 150
+    assert -70 < w.grid_signal("area").import_kw < -20
+    assert points["power_kw"] < points["available_kw"]
+    assert w.truth.areas["area"].over_limit_kwh > 0
+    assert imbalance_kwh(w) < 1e-9
+
+
 def test_a_meter_follows_its_end_user_within_its_class():
     w = world(fleet(users=(home(), tower())))
     run(w, 3600, 60)
@@ -218,9 +236,9 @@ def test_a_day_of_sixty_sites_costs_less_than_a_millisecond_a_step():
     run(w, 300)
     best_ms = 1e9
     for _ in range(5):
-        begin_s = stopwatch_s()
+        begin_s = time.process_time()
         run(w, 400)
-        best_ms = min(best_ms, (stopwatch_s() - begin_s) * 1000 / 100)
+        best_ms = min(best_ms, (time.process_time() - begin_s) * 1000 / 100)
     # All devices running; the bound is 1 ms, with room for a machine that is busy elsewhere.
     assert best_ms < 2.0, f"{best_ms:.2f} ms a step of 4 s"
 

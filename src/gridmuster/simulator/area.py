@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 #: Droop of a grid-forming unit: frequency drop, share of nominal, at full load step (4-5 %).
 DROOP: Final = 0.04
 #: The feeder's overload relay picks up at this share of the import limit, mean over the
-#: connection's window; it sheds what is above the limit, and lets it back below this share (K).
+#: connection's window; it sheds what is above the limit, and lets it back below this share (K);
+#: likewise for the export limit, where sources are held back.
 OVERLOAD_PICKUP: Final = 1.05
 OVERLOAD_RETURN: Final = 0.95
+#: What an area without an export limit may send out before its relay acts, kW (K).
+EXPORT_SLACK_KW: Final = 5.0
 #: Voltage at the feeder: a little high when nothing is drawn, this much lower at peak (K).
 VOLTAGE_IDLE_PU, VOLTAGE_DROP_PU = 1.01, 0.03
 
@@ -74,6 +77,7 @@ class AreaModel:
         self._peak_kw = max(peak_kw, 1e-9)
         self._loss_per_kw = area.loss_fraction / peak_kw if peak_kw > 0.0 else 0.0
         self._shed_kw = 0.0
+        self._hold_back_kw = 0.0
         self._window_kw = 0.0
 
     def begin(self, row: Row) -> None:
@@ -140,9 +144,11 @@ class AreaModel:
         demand_kw = self.demand_mean_kw
         if connection is None or not self.energised:
             self.unserved_mean_kw, self.losses_mean_kw, self.import_kw = demand_kw, 0.0, 0.0
-            self._window_kw = self._shed_kw = 0.0
+            self._window_kw = self._shed_kw = self._hold_back_kw = 0.0
             return
         self.unserved_mean_kw = min(self._shed_kw, demand_kw)
+        if self._hold_back_kw:
+            draw_kw += self._cut_surplus(self._hold_back_kw)
         net_kw = demand_kw - self.unserved_mean_kw + draw_kw
         self.losses_mean_kw = self._loss_per_kw * net_kw * net_kw
         self.import_kw = import_kw = net_kw + self.losses_mean_kw
@@ -151,20 +157,28 @@ class AreaModel:
             self.import_kwh += import_kw * dt_h
         else:
             self.export_kwh -= import_kw * dt_h
-        limit_kw = connection.import_limit_kw
-        if import_kw > limit_kw:
-            self.over_limit_kwh += (import_kw - limit_kw) * dt_h
+        low_kw, high_kw = -connection.export_limit_kw, connection.import_limit_kw
+        if import_kw > high_kw or import_kw < low_kw:
+            self.over_limit_kwh += max(import_kw - high_kw, low_kw - import_kw) * dt_h
         weight = 1.0 - math.exp(-dt_s / connection.averaging_s)
-        self._watch_overload(import_kw, limit_kw, weight)
-
-    def _watch_overload(self, import_kw: float, limit_kw: float, weight: float) -> None:
-        """The feeder's overload relay: shed what is above the limit, until there is room."""
         self._window_kw += (import_kw - self._window_kw) * weight
-        if self._window_kw > OVERLOAD_PICKUP * limit_kw:
-            self._shed_kw += self._window_kw - limit_kw
-            self._window_kw = limit_kw
-        elif self._shed_kw and import_kw + self._shed_kw < OVERLOAD_RETURN * limit_kw:
+        self._watch_overload(import_kw, low_kw, high_kw)
+
+    def _watch_overload(self, import_kw: float, low_kw: float, high_kw: float) -> None:
+        """The feeder's relay: shed what is imported above the limit, hold back what is exported.
+
+        Acts on the mean over the connection's window, and lets go when there is room again.
+        """
+        if self._window_kw > OVERLOAD_PICKUP * high_kw:
+            self._shed_kw += self._window_kw - high_kw
+            self._window_kw = high_kw
+        elif self._shed_kw and import_kw + self._shed_kw < OVERLOAD_RETURN * high_kw:
             self._shed_kw = 0.0
+        if self._window_kw < OVERLOAD_PICKUP * low_kw - EXPORT_SLACK_KW:
+            self._hold_back_kw += low_kw - self._window_kw
+            self._window_kw = low_kw
+        elif self._hold_back_kw and import_kw - self._hold_back_kw > OVERLOAD_RETURN * low_kw:
+            self._hold_back_kw = 0.0
 
     def _balance_island(self, draw_kw: float, dt_s: float) -> None:
         """Grid-forming units share what is left in proportion to rating (droop).

@@ -48,6 +48,10 @@ STATE_OF: Final = {
     Phase.TRIPPED: DeviceState.FAULT,
     Phase.LOCKED: DeviceState.LOCKED,
 }
+#: Nothing burns and nothing flows; such a machine is left out of the steps.
+STILL: Final = frozenset(
+    {Phase.IDLE, Phase.TRY, Phase.REST, Phase.RUN_UP, Phase.TRIPPED, Phase.LOCKED}
+)
 TURNING: Final = frozenset(
     {Phase.RUN_UP, Phase.READY, Phase.SYNC, Phase.WARM, Phase.ON, Phase.UNLOAD, Phase.COOL}
 )
@@ -119,6 +123,7 @@ class GeneratorModel(Machine):
         self.failing = False
         self.doomed_s: float | None = None
         self.starved = False
+        self.still = True
         self._tries_left = 0
         self._tries_failing = 0
         self._run_h = 0.0
@@ -221,6 +226,10 @@ class GeneratorModel(Machine):
         self.since_ms = now_ms
         self._idle_points = None
         self.phase_end_ms = NEVER_MS if for_s is None else now_ms + round(for_s * 1000)
+        self._phase_begins()
+        self.still = phase in STILL
+        if self.still:
+            self.mean_kw = self._burn_step = 0.0
         if phase not in ON_LINE:
             self.power_kw = self.reference_kw = 0.0
         elif phase is Phase.UNLOAD:
@@ -321,8 +330,7 @@ class GeneratorModel(Machine):
             target_kw = 0.0
         else:
             self.mean_kw = 0.0
-            turning = phase in TURNING and phase is not Phase.RUN_UP
-            self._burn(self.curve.no_load_per_h if turning else 0.0, dt_s)
+            self._burn(self.curve.no_load_per_h, dt_s)
             return
         first_kw = self.reference_kw
         gap_kw = target_kw - first_kw
@@ -429,9 +437,16 @@ class GeneratorModel(Machine):
         if self.tank is not None:
             points["fuel_level"] = self.tank.level
         self._gauges(points, turning)
-        if self.phase is Phase.IDLE:
+        if self.phase is Phase.IDLE and self._settled():
             self._idle_points = points
         return points
+
+    def _settled(self) -> bool:
+        """Whether an idle machine's readings no longer change."""
+        return True
+
+    def _phase_begins(self) -> None:
+        """A new phase has begun; for kinds that keep more than this."""
 
     def _gauges(self, points: dict[str, float], turning: bool) -> None:
         """Add what only this kind of machine shows."""

@@ -102,9 +102,9 @@ class Happenings:
             case Trip() as event:
                 self._trip(event)
             case MeterSilent(end_user=user):
-                self._instruments[f"meter.{user}"].reachable = not begins
+                self._instruments[f"meter.{user}"].hush(begins)
             case ControllerSilent(device=device):
-                self._instruments[device].reachable = not begins
+                self._instruments[device].hush(begins)
             case UtilityOutage() as event:
                 self._outage(event, begins)
             case IgnoresSetpoint(device=device):

@@ -10,7 +10,13 @@ class Instrument:
 
     def __init__(self) -> None:
         self.reachable = True
+        self._silences = 0
         self._stuck: dict[str, float] | None = None
+
+    def hush(self, begins: bool) -> None:
+        """A reason not to answer begins or ends; it answers when none is left."""
+        self._silences += 1 if begins else -1
+        self.reachable = self._silences <= 0
 
     def measure(self) -> Mapping[str, float]:
         """Canonical points as they truly are."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gridmuster.fleet.model import EndUser
 from gridmuster.simulator.environment import Environment
 from gridmuster.simulator.instrument import Instrument
-from gridmuster.simulator.kernel import Kernel
+from gridmuster.simulator.kernel import NEVER_MS, Kernel
 from gridmuster.simulator.noise import entity_seed, stream
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ PERIOD_MS: Final = 1_000
 #: Class 0.5 S (IEC 62053-22): a fixed gain error, and noise of the single reading, both shares.
 GAIN_SPREAD: Final = 0.002
 NOISE_SPREAD: Final = 0.002
+#: A meter is away for some seconds now and then: mean hours between, and from and to how long (K).
+DROPOUT_EVERY_H: Final = 24.0
+DROPOUT_S: Final = (4.0, 20.0)
 
 
 class MeterModel(Instrument):
@@ -43,8 +46,27 @@ class MeterModel(Instrument):
         self.unserved_kwh = 0.0
         self._environment = environment
         self._kernel = kernel
-        self._gain = 1.0 + GAIN_SPREAD * stream(kernel.seed, "meter", user.id).uniform(-1.0, 1.0)
+        self._dice = stream(kernel.seed, "meter", user.id)
+        self._gain = 1.0 + GAIN_SPREAD * self._dice.uniform(-1.0, 1.0)
         self._noise_seed = entity_seed(kernel.seed, "meter-noise", user.id)
+
+        self.wake_ms = NEVER_MS
+        self._away = False
+        self._plan_dropout()
+
+    def _plan_dropout(self) -> None:
+        wait_h = self._dice.expovariate(1.0 / DROPOUT_EVERY_H)
+        self._kernel.at(self._kernel.now_ms + 1000 + int(wait_h * 3_600_000), self)
+
+    def wake(self) -> None:
+        """A dropout begins or is over."""
+        self._away = not self._away
+        self.hush(self._away)
+        if self._away:
+            away_s = self._dice.uniform(*DROPOUT_S)
+            self._kernel.at(self._kernel.now_ms + int(away_s * 1000), self)
+        else:
+            self._plan_dropout()
 
     def served_share(self) -> float:
         """Share of its demand that was served in the last step."""

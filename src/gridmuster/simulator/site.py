@@ -38,6 +38,8 @@ ENTER_SERVICE_S: Final = 300
 OPEN_GAP_S: Final = 0.1
 #: Export above the limit this long trips the engines at the site, s.
 EXPORT_TRIP_S: Final = 2.0
+#: How long the panel shows that its export relay has tripped, s (K).
+ALARM_S: Final = 600
 #: A bridge battery (lead-acid) fills in ten hours and gives back 80 % (`domain.md` section 1).
 BRIDGE_FILL_H: Final = 10.0
 BRIDGE_EFFICIENCY: Final = 0.8
@@ -75,8 +77,9 @@ class SiteModel(Instrument):
         self.kernel = kernel
         self.column = column
         self.wake_ms = NEVER_MS
-        self.alarms = AlarmBit.NONE
+        self.tripped_at_ms = -NEVER_MS
         self.transfer = site.transfer
+        self._export_limit_kw = site.transfer.export_limit_kw
         self.outage = False
         self.local = False
         self.want_local = False
@@ -234,6 +237,10 @@ class SiteModel(Instrument):
     def _switch(self, *, local: bool) -> None:
         both_live = self.healthy and self._local_source()
         self.local = local
+        if local and not self.healthy:
+            for store in self.stores:
+                if store.grid_forming:
+                    store.start()
         if both_live and self.transfer.kind is TransferKind.TRANSFER_SWITCH:
             self.switching_until_ms = self.kernel.now_ms + round(OPEN_GAP_S * 1000)
 
@@ -250,9 +257,10 @@ class SiteModel(Instrument):
             Mean net draw from the area's feeder, kW (negative: the site sends out).
         """
         self._dt_s = dt_s
-        last_kw = self.load_kw
-        self.load_kw = row[self.column]
+        last_kw, self.load_kw = self.load_kw, row[self.column]
         load_kw = self.load_mean_kw = 0.5 * (last_kw + self.load_kw)
+        switching = self.kernel.now_ms < self.switching_until_ms
+        local = self.local and not switching
         sent_kw = 0.0
         for renewable, column in self.renewables:
             renewable.propose(dt_s, row[column])
@@ -260,8 +268,9 @@ class SiteModel(Instrument):
         for store in self.stores:
             store.propose(dt_s, 0.0)
             sent_kw += store.mean_kw
-        local = self.local and not self.switching
         for generator in self.generators:
+            if generator.still:
+                continue
             generator.propose(dt_s, 0.0)
             if not (local and generator.grid_forming):
                 sent_kw += generator.mean_kw
@@ -271,13 +280,13 @@ class SiteModel(Instrument):
         draw_kw = self.auxiliary_mean_kw
         if local:
             sent_kw -= self._carry(load_kw, dt_s)
-        elif healthy and not self.switching:
+        elif healthy and not switching:
             if self.bridge_kwh < self.bridge_capacity_kwh:
                 self._bridge_in_kw = self._refill(dt_s)
             draw_kw += load_kw + self._bridge_in_kw
         else:
             self.unmet_mean_kw = load_kw
-        over_kw = sent_kw - draw_kw - self.transfer.export_limit_kw
+        over_kw = sent_kw - draw_kw - self._export_limit_kw
         if over_kw > 0.0:
             sent_kw -= self._limit_export(over_kw, dt_s)
         elif self._over_export_s:
@@ -331,7 +340,7 @@ class SiteModel(Instrument):
                 take_kw = min(store.mean_kw, over_kw - cut_kw)
                 store.carry(store.mean_kw - take_kw, dt_s)
                 cut_kw += take_kw
-        if over_kw - cut_kw > 0.02 * self.transfer.export_limit_kw + 0.5:
+        if over_kw - cut_kw > 0.02 * self._export_limit_kw + 0.5:
             self._over_export_s += dt_s
         else:
             self._over_export_s = 0.0
@@ -345,10 +354,11 @@ class SiteModel(Instrument):
                 take_kw = min(renewable.mean_kw, surplus_kw - cut_kw)
                 renewable.trim(1.0 - take_kw / renewable.mean_kw)
                 cut_kw += take_kw
-        followers: list[StoreModel | GeneratorModel] = [
-            store for store in self.stores if not store.grid_forming
-        ]
-        if not self.local:
+        island = self.area.islanded
+        followers: list[StoreModel | GeneratorModel] = []
+        if self.healthy or not self.local:
+            followers += [s for s in self.stores if not (island and s.grid_forming)]
+        if island and not self.local:
             followers += [
                 g for g in self.generators if not (g.grid_forming and g.phase is Phase.ON)
             ]
@@ -367,8 +377,13 @@ class SiteModel(Instrument):
 
     def account(self, dt_h: float) -> None:
         """Book the step's energies."""
-        for machine in self.machines:
-            machine.account(dt_h)
+        for renewable, _ in self.renewables:
+            renewable.account(dt_h)
+        for store in self.stores:
+            store.account(dt_h)
+        for generator in self.generators:
+            if not generator.still:
+                generator.account(dt_h)
         if self._bridge_in_kw:
             room_kwh = self.bridge_capacity_kwh - self.bridge_kwh
             self.bridge_kwh += min(room_kwh, self._bridge_in_kw * BRIDGE_EFFICIENCY * dt_h)
@@ -386,7 +401,7 @@ class SiteModel(Instrument):
                     meter.go_short(1.0 - self.served_share, dt_h)
         if self._over_export_s >= EXPORT_TRIP_S:
             self._over_export_s = 0.0
-            self.alarms |= AlarmBit.REVERSE_POWER
+            self.tripped_at_ms = self.kernel.now_ms
             for generator in self.generators:
                 if generator.breaker_closed and not self.carries_local(generator):
                     generator.trip(AlarmBit.REVERSE_POWER)
@@ -407,6 +422,7 @@ class SiteModel(Instrument):
     def measure(self) -> Mapping[str, float]:
         """Canonical points of the panel."""
         healthy = self.healthy
+        tripped = self.kernel.now_ms - self.tripped_at_ms < ALARM_S * 1000
         return {
             "utility_ok": 1.0 if healthy else 0.0,
             "frequency_hz": self.area.frequency_hz if healthy else 0.0,
@@ -415,5 +431,5 @@ class SiteModel(Instrument):
             "poi_kw": self.poi_kw(),
             "backup_load_kw": self.load_kw,
             "bridge_kwh": self.bridge_kwh,
-            "alarm_bits": float(self.alarms),
+            "alarm_bits": float(AlarmBit.REVERSE_POWER) if tripped else 0.0,
         }

@@ -12,7 +12,8 @@ class AreaTruth:
     With the devices' energies this holds to rounding:
     produced - absorbed + import - export + bridge = demand - unserved + losses + auxiliary.
     ``auxiliary_kwh`` is what stores draw in standby and bridge batteries take to fill;
-    ``bridge_kwh`` what bridge batteries gave to loads; ``over_limit_kwh`` import above the limit.
+    ``bridge_kwh`` what bridge batteries gave to loads; ``over_limit_kwh`` what was imported or
+    exported beyond the connection's limits.
     """
 
     demand_kwh: float
