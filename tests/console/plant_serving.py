@@ -62,6 +62,12 @@ class Board:
             self._next.set_result(view)
             self._next = None
 
+    def fail(self, error: Exception) -> None:
+        """Let whoever waits for the next view get an error; on the server's loop."""
+        assert self._next is not None
+        self._next.set_exception(error)
+        self._next = None
+
     async def submit(self, request: OperatorRequest) -> Submitted | Rejected:
         if request.reason == "crash":
             raise RuntimeError("crashed on purpose")
@@ -133,9 +139,20 @@ class Center:
     def advance(self, **changes: Any) -> PlantView:
         """Put up the current view, one cycle on, with changes."""
         old = self.board.view()
-        view = structs.replace(old, at_ms=old.at_ms + 4000, cycle=old.cycle + 1, **changes)
+        moved = {"at_ms": old.at_ms + 4000, "cycle": old.cycle + 1, **changes}
+        view = structs.replace(old, **moved)
         self.put(view)
         return view
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Wait until something is so, as seen on the server's loop."""
+
+        async def wait() -> None:
+            async with asyncio.timeout(DEADLINE_S):
+                while not done():
+                    await asyncio.sleep(0.001)
+
+        self.run(wait())
 
     def client(self, role: Role | None = Role.VIEWER) -> httpx.Client:
         """A client of a role."""
@@ -143,7 +160,9 @@ class Center:
 
 
 @contextmanager
-def serving(view: PlantView, auth: Auth | None = None, **options: Any) -> Iterator[Center]:
+def serving(
+    view: PlantView, auth: Auth | None = None, port: int = 0, **options: Any
+) -> Iterator[Center]:
     """Serve a view on loopback, on a thread of its own, for the length of a with statement."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -153,7 +172,7 @@ def serving(view: PlantView, auth: Auth | None = None, **options: Any) -> Iterat
     app = create_app(board, auth or known_auth(), **{"min_interval_s": 0.0, **options})
 
     async def start() -> ApiServer:
-        return await serve(app, port=0)
+        return await serve(app, port=port)
 
     server = asyncio.run_coroutine_threadsafe(start(), loop).result(DEADLINE_S)
     try:

@@ -21,6 +21,8 @@ DEFAULT_PORT: Final = 8420
 STOP_TIMEOUT_S: Final = 3
 #: A connection whose client takes no byte for so long is cut by the system, ms (Linux).
 USER_TIMEOUT_MS: Final = 30_000
+#: What the system holds for a slow client, bytes: the less, the fresher is what it gets next.
+SEND_BUFFER_BYTES: Final = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ def _listen(host: str, port: int) -> socket.socket:
             f"the API cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}; is "
             "another center running? Choose another port with --api-port"
         ) from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
     return listener

@@ -80,7 +80,9 @@ def _facts(view: PlantView, device: DeviceView, width: int) -> list[Text]:
         facts.append(("fuel", _fuel(device)))
     if device.permit_class or device.run_h is not None:
         facts.append(("hours", _hours(device)))
-    facts.append(("why", text(device.reason or "nothing asks for it now")))
+    idle = "nothing asks for it now"
+    why = device.reason or ("as the running plan has it" if device.order == "run" else idle)
+    facts.append(("why", text(why)))
     if device.override:
         facts.append(("held", text(f"by an operator: {device.override}", f"bold {WARN}")))
     if device.alarms:
