@@ -27,7 +27,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("journal", "Report what happened, from the journal alone."),
     "replay": ("journal", "Prove that a journal gives the same commands again."),
     "verify": ("journal", "Check a journal's hash chain."),
-    "plan": ("plan", "Plan the coming day of a fleet once, and print it."),
 }
 
 
