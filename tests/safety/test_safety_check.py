@@ -291,6 +291,9 @@ def test_a_stale_or_unknown_device_is_not_started_and_a_stale_store_not_turned()
         now = reading(engine(), DeviceState.IDLE, quality=quality)
         assert refused_by(check(context(engine(), reading=now), run("g", 30.0))) == 9
     charging = reading(battery(), DeviceState.RUNNING, power_kw=-10.0)
+    verdict = check(context(battery(), reading=charging, reading_age_s=61.0), run("b", -20.0))
+    assert isinstance(verdict, Reduced)
+    assert verdict.power_kw == -10.0
     verdict = check(context(battery(), reading=charging, reading_age_s=61.0), run("b", 5.0))
     assert isinstance(verdict, Reduced)
     assert verdict.power_kw == 0.0
