@@ -13,9 +13,10 @@ from msgspec import structs
 
 from gridmuster.center.view import AuditEntry, PlantView, Rejected, Submitted
 from gridmuster.console.api import create_app
-from gridmuster.console.auth import Auth, Role, TokenRecord
+from gridmuster.console.auth import Auth
 from gridmuster.console.idempotency import Answers
 from gridmuster.console.server import ApiServer, serve
+from gridmuster.console.tokens import Role, TokenRecord
 from gridmuster.signals import OperatorRequest
 
 DEADLINE_S = 20.0

@@ -19,20 +19,16 @@ from plant_views import plant
 
 from gridmuster.console.access import ROLE_KEY, SecuredRoute
 from gridmuster.console.api import create_app
-from gridmuster.console.auth import (
-    MAX_ADDRESSES,
-    MAX_ATTEMPTS,
-    WINDOW_S,
-    Auth,
-    Role,
+from gridmuster.console.auth import MAX_ADDRESSES, MAX_ATTEMPTS, WINDOW_S, Auth, Role
+from gridmuster.console.guard import MAX_BODY_BYTES, SECURITY_HEADERS
+from gridmuster.console.problems import Problem
+from gridmuster.console.tokens import (
     create_tokens,
     find_token,
     read_token,
     read_tokens,
     token_path,
 )
-from gridmuster.console.guard import MAX_BODY_BYTES, SECURITY_HEADERS
-from gridmuster.console.problems import Problem
 from gridmuster.errors import FleetError
 
 VIEW = plant(12)

@@ -16,7 +16,7 @@ from plant_views import plant
 from typer.testing import CliRunner
 
 from gridmuster.cli.watch import app, seconds_of
-from gridmuster.console.auth import Role, token_path
+from gridmuster.console.tokens import Role, token_path
 from gridmuster.errors import GridmusterError
 from gridmuster.signals import Action, Scope
 

@@ -14,10 +14,10 @@ from plant_serving import DEADLINE_S, Center, serving
 from plant_views import EVENING_MS, plant
 
 from gridmuster.console import operating
-from gridmuster.console.auth import ROLES, Role
 from gridmuster.console.consequence import consequence
 from gridmuster.console.idempotency import MAX_KEPT, Answers, Kept
 from gridmuster.console.problems import Problem
+from gridmuster.console.tokens import ROLES, Role
 from gridmuster.signals import Action, Scope
 
 VIEW = plant(20)

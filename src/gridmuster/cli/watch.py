@@ -12,9 +12,9 @@ import typer
 from gridmuster.signals import Action, Scope
 
 if TYPE_CHECKING:
-    from gridmuster.console.auth import Role
     from gridmuster.console.client import ApiClient
     from gridmuster.console.documents import ProblemDocument
+    from gridmuster.console.tokens import Role
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -60,7 +60,7 @@ def watch(
 ) -> None:
     """Show the running plant in the terminal until Ctrl-C."""
     from gridmuster.console import watching
-    from gridmuster.console.auth import Role
+    from gridmuster.console.tokens import Role
 
     if svg is not None and not once:
         raise typer.BadParameter("a picture is of one moment: add --once", param_hint="--svg")
@@ -91,8 +91,8 @@ def device(
 ) -> None:
     """Show one device of the running plant in full."""
     from gridmuster.console import watching
-    from gridmuster.console.auth import Role
     from gridmuster.console.documents import DevicePicture
+    from gridmuster.console.tokens import Role
 
     token = _token(token_file, Role.VIEWER)
     with _client(url, token, ca) as client:
@@ -211,7 +211,7 @@ def _command(
     """Show what a command would do, ask, and give it."""
     from gridmuster.center.view import Submitted
     from gridmuster.console import watching
-    from gridmuster.console.auth import ROLES
+    from gridmuster.console.tokens import ROLES
 
     with _client(url, _token(token_file, ROLES[action]), ca) as client:
         body = {"scope": scope.value, "target": target, "reason": reason, **(more or {})}
@@ -228,7 +228,7 @@ def _command(
 
 def _weigh(client: ApiClient, action: Action, body: dict[str, Any], json: bool) -> None:
     """Show the consequence; on standard error when the answer is for a machine."""
-    from gridmuster.console.consequence import Consequence
+    from gridmuster.console.documents import Consequence
 
     found = client.weigh({**body, "action": action.value}, Consequence)
     if not isinstance(found, Consequence):
@@ -271,7 +271,7 @@ def _refuse(problem: ProblemDocument, json: bool) -> NoReturn:
 
 def _token(token_file: Path | None, role: Role) -> str:
     """The token to use: from the file named, else the least one on this machine that may do it."""
-    from gridmuster.console.auth import find_token
+    from gridmuster.console.tokens import find_token
 
     return find_token(token_file, role)
 

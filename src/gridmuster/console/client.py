@@ -16,11 +16,10 @@ import msgspec
 from msgspec import Struct
 
 from gridmuster.center.view import PlantView, Submitted
-from gridmuster.console.documents import ProblemDocument
+from gridmuster.console.documents import PROBLEM_MEDIA_TYPE, ProblemDocument
 from gridmuster.console.loopback import is_loopback
+from gridmuster.console.messages import HEARTBEAT_S
 from gridmuster.console.picture import Picture
-from gridmuster.console.problems import MEDIA_TYPE
-from gridmuster.console.stream import HEARTBEAT_S
 from gridmuster.errors import LinkError
 from gridmuster.signals import Action
 
@@ -182,7 +181,7 @@ def problem_of(response: httpx.Response, url: str) -> ProblemDocument:
         LinkError: when the answer is not a center's.
     """
     kind = response.headers.get("content-type", "").partition(";")[0]
-    if kind == MEDIA_TYPE:
+    if kind == PROBLEM_MEDIA_TYPE:
         with suppress(msgspec.DecodeError):
             return msgspec.json.decode(response.content, type=ProblemDocument)
     raise LinkError(

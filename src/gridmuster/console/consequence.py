@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from gridmuster.center.view import AreaView, DeviceView, PlantView
+from gridmuster.console.documents import AreaConsequence, Consequence
 from gridmuster.console.problems import Problem, unknown_subject
 from gridmuster.signals import Action, DeviceState, Scope
 
@@ -12,38 +13,6 @@ from gridmuster.signals import Action, DeviceState, Scope
 ACTIVE = frozenset({DeviceState.RUNNING, DeviceState.WARMING, DeviceState.STARTING})
 #: Most devices that a consequence names one by one.
 MAX_NAMED = 20
-
-
-class AreaConsequence(Struct, frozen=True):
-    """One area before and after, kW, if nothing else answered."""
-
-    area: str
-    change_kw: float
-    reserve_kw: float
-    import_before_kw: float
-    import_after_kw: float
-    import_limit_kw: float
-    import_over_limit_kw: float
-
-
-class Consequence(Struct, frozen=True):
-    """What a command would do at this moment, if no other device answered.
-
-    ``change_kw`` is by how much the devices' power would rise. ``lines`` say it in words.
-    """
-
-    action: str
-    scope: str
-    target: str
-    devices: int
-    active: int
-    power_now_kw: float
-    power_after_kw: float
-    change_kw: float
-    named: list[str]
-    areas: list[AreaConsequence]
-    warnings: list[str]
-    lines: list[str]
 
 
 def devices_in(view: PlantView, scope: Scope, target: str) -> list[DeviceView]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from gridmuster.center.view import (
@@ -13,6 +15,8 @@ from gridmuster.center.view import (
     DeviceView,
 )
 from gridmuster.console.messages import ForecastRow
+
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
 
 class Health(Struct, frozen=True):
@@ -85,6 +89,38 @@ class AuditPage(Struct, frozen=True):
     """Part of the audit log; the last entry's number is the next page's ``after``."""
 
     entries: list[AuditEntry]
+
+
+class AreaConsequence(Struct, frozen=True):
+    """One area before and after, kW, if nothing else answered."""
+
+    area: str
+    change_kw: float
+    reserve_kw: float
+    import_before_kw: float
+    import_after_kw: float
+    import_limit_kw: float
+    import_over_limit_kw: float
+
+
+class Consequence(Struct, frozen=True):
+    """What a command would do at this moment, if no other device answered.
+
+    ``change_kw`` is by how much the devices' power would rise. ``lines`` say it in words.
+    """
+
+    action: str
+    scope: str
+    target: str
+    devices: int
+    active: int
+    power_now_kw: float
+    power_after_kw: float
+    change_kw: float
+    named: list[str]
+    areas: list[AreaConsequence]
+    warnings: list[str]
+    lines: list[str]
 
 
 class ProblemError(Struct, frozen=True):

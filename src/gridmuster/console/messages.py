@@ -24,6 +24,10 @@ from gridmuster.center.view import (
 )
 from gridmuster.units import MS_PER_S
 
+#: A comment is sent when there was nothing else for so long, s; proxies and clients then know
+#: that the line is alive.
+HEARTBEAT_S: Final = 10.0
+
 
 class PlantMessage(Struct, frozen=True):
     """The plant as a whole, and the end of an edition: what came since the last one is complete."""

@@ -12,13 +12,14 @@ from starlette.responses import Response
 
 from gridmuster.center.view import Rejected, Submitted
 from gridmuster.console.access import SecuredRoute, caller_of, needs
-from gridmuster.console.auth import ROLES, Role
 from gridmuster.console.bodies import Command, OverrideCommand, PreviewCommand
-from gridmuster.console.consequence import Consequence, consequence
+from gridmuster.console.consequence import consequence
+from gridmuster.console.documents import PROBLEM_MEDIA_TYPE, Consequence
 from gridmuster.console.idempotency import Answers, Kept, checked_key, request_id
-from gridmuster.console.problems import MEDIA_TYPE, Problem, problem_response
+from gridmuster.console.problems import Problem, problem_response
 from gridmuster.console.reading import document, plant_of
 from gridmuster.console.schema import answer
+from gridmuster.console.tokens import ROLES, Role
 from gridmuster.signals import Action, OperatorRequest
 
 #: Longest a client waits for the center to apply its command, s of real time.
@@ -175,4 +176,4 @@ async def _submit(request: Request, action: Action, body: Command, key: str) -> 
 
 def _kept_problem(problem: Problem, path: str) -> Kept:
     response = problem_response(problem, path)
-    return Kept(response.status_code, bytes(response.body), MEDIA_TYPE)
+    return Kept(response.status_code, bytes(response.body), PROBLEM_MEDIA_TYPE)

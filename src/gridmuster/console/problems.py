@@ -9,7 +9,8 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-MEDIA_TYPE: Final = "application/problem+json"
+from gridmuster.console.documents import PROBLEM_MEDIA_TYPE
+
 TYPE_PREFIX: Final = "urn:gridmuster:problem:"
 
 #: Title of each problem type; the slug ends its ``type``.
@@ -78,7 +79,7 @@ def problem_response(problem: Problem, instance: str) -> Response:
         msgspec.json.encode(document),
         problem.status_code,
         headers=problem.headers,
-        media_type=MEDIA_TYPE,
+        media_type=PROBLEM_MEDIA_TYPE,
     )
 
 

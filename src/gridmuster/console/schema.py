@@ -11,10 +11,8 @@ from fastapi.openapi.utils import get_openapi
 
 from gridmuster.center.view import PlantView, Rejected, Submitted
 from gridmuster.console import documents
-from gridmuster.console.consequence import Consequence
 from gridmuster.console.fields import FIELDS
 from gridmuster.console.messages import MESSAGES, PlantMessage
-from gridmuster.console.problems import MEDIA_TYPE
 
 REF: Final = "#/components/schemas/{name}"
 DESCRIPTION: Final = """
@@ -46,7 +44,7 @@ COMPONENTS: Final = (
     PlantMessage,
     Submitted,
     Rejected,
-    Consequence,
+    documents.Consequence,
     documents.Health,
     documents.AreaList,
     documents.ForecastList,
@@ -61,6 +59,11 @@ COMPONENTS: Final = (
 )
 
 
+PROBLEM: Final = {
+    documents.PROBLEM_MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}
+}
+
+
 def answer(kind: type | str | None, *errors: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route.
 
@@ -73,11 +76,13 @@ def answer(kind: type | str | None, *errors: int) -> dict[int | str, dict[str, A
     found: dict[int | str, dict[str, Any]] = {
         200: {"description": "Done", "content": {"application/json": {"schema": schema}}}
     }
-    problem = {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}}
+    problem = {
+        documents.PROBLEM_MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}
+    }
     for status in sorted({*errors, *COMMON}):
         found[status] = {"description": ERRORS[status]}
         if status != 304:
-            found[status]["content"] = problem
+            found[status]["content"] = PROBLEM
     return found
 
 
@@ -118,13 +123,15 @@ def _document(app: FastAPI) -> dict[str, Any]:
             "description": "A token of the center's token folder; roles: viewer, operator, admin.",
         }
     }
-    problem = {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}}
+    problem = {
+        documents.PROBLEM_MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}
+    }
     for path in found["paths"].values():
         for operation in path.values():
             if operation.get("security"):
                 for status in (401, 403, 429):
                     operation["responses"][str(status)] = {
                         "description": ERRORS[status],
-                        "content": problem,
+                        "content": PROBLEM,
                     }
     return found

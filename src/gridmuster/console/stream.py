@@ -10,10 +10,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gridmuster.console.feed import Feed, Reader
+from gridmuster.console.messages import HEARTBEAT_S
 
-#: A comment is sent when there was nothing else for so long, s; proxies and clients then know
-#: that the line is alive.
-HEARTBEAT_S: Final = 10.0
 #: A client that takes nothing for so long is dropped, s.
 SEND_TIMEOUT_S: Final = 30.0
 #: Streams open at once; one more is answered with 503.
