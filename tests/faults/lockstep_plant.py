@@ -100,7 +100,7 @@ class Plant:
         if old is not None:
             old.close()
         journal = self.journals[name] = Journal.open(str(self.path(name)), durable=False)
-        core = rebuild(journal, fleet or self.fleet, self.config, self.clock.now_ms())
+        core = rebuild(journal, self.fleet, self.config, self.clock.now_ms())
         return RecordedCore(core, journal, center_id)
 
     @property

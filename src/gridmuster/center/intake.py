@@ -99,6 +99,7 @@ class Intake:
                 self._session.hear_lease(message)
             case SessionStarted():
                 self._session.begin(message.center_id, at_ms)
+                self._planner.begin()
             case ShellReport():
                 self._shell(message)
             case Malformed():

@@ -56,6 +56,11 @@ class Planner:
         """Demand to assume now for an end-user whose meter is silent, by id, kW."""
         return lambda user_id: self._outlook.demand_kw(user_id, now_ms)
 
+    def begin(self) -> None:
+        """A process began: the plan an earlier one asked for will not come; ask anew."""
+        self.memory.pending_id = ""
+        self.memory.next_request_ms = 0
+
     def observe(self, now_ms: int, snapshot: Snapshot) -> None:
         """Let forecasts learn from this moment."""
         self._outlook.observe(now_ms, snapshot)

@@ -21,6 +21,7 @@ class SessionMemory(Struct):
     since_ms: int = 0
     cycle: int = 0
     rival: str = ""
+    claimed: int = 0
 
 
 class Session:
@@ -84,19 +85,26 @@ class Session:
         """Take the fence once the sites were heard.
 
         Returns:
-            Whether this center began to command in this cycle.
+            Whether this center has a fence to claim by a lease now: it began to command in this
+            cycle, or took a higher fence because another center had the same.
         """
         memory = self.memory
-        if memory.mode is not Mode.RECOVERING or not memory.center_id:
+        if memory.mode is Mode.RECOVERING and memory.center_id:
+            self._take_over(snapshot)
+        if memory.mode is not Mode.COMMANDING or memory.claimed == memory.fence:
             return False
+        memory.claimed = memory.fence
+        return True
+
+    def _take_over(self, snapshot: Snapshot) -> None:
+        memory = self.memory
         waited_ms = snapshot.now_ms - memory.since_ms
         heard = all(
             status.report is not None and status.age_s * MS_PER_S <= waited_ms
             for status in snapshot.sites.values()
         )
         if not heard and waited_ms < self._config.recovery_s * MS_PER_S:
-            return False
+            return
         memory.fence = max(memory.highest_seen, memory.fence) + 1
         memory.highest_seen = memory.fence
         memory.mode = Mode.COMMANDING
-        return True
