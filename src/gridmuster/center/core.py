@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from gridmuster.center import odds
 from gridmuster.center.alarms import AlarmBoard
 from gridmuster.center.calls import CallBook
 from gridmuster.center.commands import CommandDesk
@@ -129,6 +130,9 @@ class Core:
         request = self._planner.request(now_ms, snapshot, contexts, self._calls, memory)
         if request is not None:
             frames.append(Frame(self._topics.plan_request, request.digest(), now_ms))
+        odds.update(
+            memory.lolp, self._decisions, memory.session.cycle, self.config.lolp_every_cycles
+        )
         self._watchman.look(snapshot, self._decisions, self._planner)
         raised, cleared = self._board.settle(now_ms)
         record = self._recorder.record(now_ms, self._decisions, raised, cleared)

@@ -33,6 +33,8 @@ class AreaDecision:
         wished: setpoint by device id, after the interlocks; absent where nothing is asked.
         vetoes: what the interlocks refused or reduced, in words.
         reserve_kw: headroom of what is on, stores and connection, kW.
+        sources: what the area's devices could do.
+        import_cap_kw: what the connection may carry, kW.
     """
 
     status: AreaStatus
@@ -41,6 +43,8 @@ class AreaDecision:
     wished: dict[str, Setpoint]
     vetoes: list[str]
     reserve_kw: float
+    sources: AreaSources
+    import_cap_kw: float
 
     @property
     def shortfall_kw(self) -> float:
@@ -108,7 +112,9 @@ class Decider:
         for unit in sources.units:
             if commitment.wanted[unit.device.id] and unit.on:
                 reserve_kw += unit.limit_kw - dispatch.power_kw.get(unit.device.id, unit.power_kw)
-        return AreaDecision(status, commitment, dispatch, wished, vetoes, reserve_kw)
+        return AreaDecision(
+            status, commitment, dispatch, wished, vetoes, reserve_kw, sources, import_cap_kw
+        )
 
     def _grid_offer(self, area: Area, status: AreaStatus) -> GridOffer | None:
         connection = area.connection

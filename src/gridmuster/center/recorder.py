@@ -91,8 +91,10 @@ class Recorder:
         if setpoint.order is not Order.RUN:
             if device.id in self._state.calls.calls:
                 calls.released(device.id)
-                text = f"{device.id} stopped: no longer needed by plan or balance"
-                self._starts.append(StartRecord(device.id, setpoint.order, "plan", text=text))
+                failure = self._state.commitment.failures.get(device.id)
+                why = "no longer needed by plan or balance" if failure is None else failure.cause
+                text = f"{device.id} stopped: {why}"
+                self._starts.append(StartRecord(device.id, setpoint.order, why, text=text))
                 self._state.reasons[device.id] = text
                 self._say(now_ms, device.id, "stop", text)
             return
