@@ -11,7 +11,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from gridmuster.gateway.links import ModbusLink, Sent
+from gridmuster.gateway.links import LocalLink, ModbusLink, Sent
 from gridmuster.registers import Write, load_map
 from gridmuster.registers.discover import discover
 from gridmuster.simulator.controllers import TwinController
@@ -54,10 +54,7 @@ def test_it_reads_and_orders_as_the_local_link_does() -> None:
             async with serving(model, known) as server:
                 link = ModbusLink(known, "127.0.0.1", server.port)
                 points = await link.scan()
-                twin = TwinController(model, known)
-                regs = twin.snapshot()
-                assert regs is not None
-                assert points == known.decode_flat(regs)
+                assert points == LocalLink(TwinController(model, known), known).scan()
                 assert await link.scan() is points
                 assert await link.send("set_power_kw", 40.0) is Sent.DONE
                 assert await link.send("stop", 1.0) is Sent.DONE
@@ -74,15 +71,13 @@ def test_it_reads_what_pymodbus_serves() -> None:
     async def run() -> None:
         known = store_map()
         model = Model(power_kw=-12.5, frequency_hz=60.0, energy_kwh=500.0)
-        twin = TwinController(model, known)
-        regs = twin.snapshot()
-        assert regs is not None
+        regs = known.image(model.points()).regs
         data = SimData(40_000, values=list(regs), datatype=DataType.REGISTERS)
         server = ModbusTcpServer(SimDevice(1, [data]), address=("127.0.0.1", 0))
         await server.serve_forever(background=True)
         port = server.transport.sockets[0].getsockname()[1]
         link = ModbusLink(known, "127.0.0.1", port, timeout_s=DEADLINE_S, outstanding=1)
-        assert await link.scan() == known.decode_flat(regs)
+        assert await link.scan() == known.through(model.points())
         assert await link.send("set_power_kw", 33.0) is Sent.DONE
         check = AsyncModbusTcpClient("127.0.0.1", port=port, timeout=DEADLINE_S)
         await check.connect()

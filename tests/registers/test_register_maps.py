@@ -77,6 +77,25 @@ def test_a_point_that_is_missing_is_absent_not_zero(name: str) -> None:
         assert key not in back, key
 
 
+SHOWN = st.one_of(
+    st.none(),
+    st.floats(-1e6, 1e10),
+    st.integers(-2, 12).map(float),
+    st.sampled_from([0.0, float("nan"), float("inf"), 6553.5, 32.767, 429_496_729.5]),
+)
+
+
+@given(st.data(), st.sampled_from(sorted(SAMPLES)))
+def test_the_short_cut_gives_what_the_registers_give(data: st.DataObject, name: str) -> None:
+    parameters, points = SAMPLES[name]
+    found = load_map(name, parameters)
+    drawn = {key: data.draw(SHOWN) for key in points}
+    drawn["alarm_bits"] = float(data.draw(st.integers(0, 2047)))
+    drawn["state"] = data.draw(st.sampled_from([None, *map(float, range(9))]))
+    shown = {key: value for key, value in drawn.items() if value is not None}
+    assert found.through(shown) == found.decode(blocks_of(found, shown))
+
+
 def test_every_map_of_the_package_has_a_sample() -> None:
     assert set(map_names()) == set(SAMPLES)
 
@@ -357,7 +376,7 @@ def test_registers_can_stand_beside_a_sunspec_chain() -> None:
     )
     shown = {"power_kw": 12.0, "low": 7.0, "high": 9.0}
     assert found.decode(blocks_of(found, shown)) == shown
-    assert found.decode_flat(found.image(shown).regs) == shown
+    assert found.through(shown) == shown
 
 
 def test_segments_that_overlap_are_a_fault() -> None:

@@ -43,13 +43,8 @@ class Twin(Protocol):
         """Whether it answers at all."""
         ...
 
-    @property
-    def version(self) -> int:
-        """Grows whenever a register may have changed."""
-        ...
-
-    def snapshot(self) -> list[int] | None:
-        """All readable registers at this moment; None when it does not answer."""
+    def glance(self) -> Mapping[str, float] | None:
+        """What a client that polls all blocks would read now; None when it does not answer."""
         ...
 
     def write(self, address: int, values: Sequence[int]) -> bool:
@@ -65,33 +60,20 @@ class LocalLink:
         register_map: its map.
     """
 
-    __slots__ = ("_points", "_twin", "_version", "register_map")
+    __slots__ = ("register_map", "scan", "twin")
 
     def __init__(self, twin: Twin, register_map: RegisterMap) -> None:
-        self._twin = twin
+        self.twin = twin
         self.register_map = register_map
-        self._points: Mapping[str, float] = {}
-        self._version = -1
-
-    def scan(self) -> Mapping[str, float] | None:
-        """Canonical points; None when it does not answer.
-
-        The mapping is the same object as long as the registers are; do not write to it.
-        """
-        regs = self._twin.snapshot()
-        if regs is None:
-            return None
-        version = self._twin.version
-        if version != self._version:
-            self._points = self.register_map.decode_flat(regs)
-            self._version = version
-        return self._points
+        #: ``scan()``: canonical points, None when it does not answer. The mapping is the same
+        #: object as long as the controller shows the same; do not write to it.
+        self.scan = twin.glance
 
     def write(self, write: Write) -> Sent:
         """Write registers."""
-        if not self._twin.reachable:
+        if not self.twin.reachable:
             return Sent.SILENT
-        return Sent.DONE if self._twin.write(write.address, write.values) else Sent.REFUSED
+        return Sent.DONE if self.twin.write(write.address, write.values) else Sent.REFUSED
 
     def send(self, order: str, value: float) -> Sent:
         """Give an order; writes after a refused one are not sent."""

@@ -88,11 +88,15 @@ class Point:
         """How far the masked bits stand from the right."""
         return (self.mask & -self.mask).bit_length() - 1 if self.mask else 0
 
+    def signed_sentinels(self) -> set[int]:
+        """The sentinels as numbers of the point's own type."""
+        bits = 16 * self.registers
+        return {as_signed(s, bits) if self.type in SIGNED else s for s in self.sentinels}
+
     def limits(self) -> tuple[int, int]:
         """Least and greatest raw number that is no sentinel."""
         low, high = RANGE[self.type]
-        bits = 16 * self.registers
-        taken = {as_signed(s, bits) if self.type in SIGNED else s for s in self.sentinels}
+        taken = self.signed_sentinels()
         while low in taken:
             low += 1
         while high in taken:

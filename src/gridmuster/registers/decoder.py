@@ -13,7 +13,6 @@ Block = tuple[int, int]
 
 
 Decode = Callable[[Sequence[Sequence[int] | None]], dict[str, float]]
-DecodeFlat = Callable[[Sequence[int]], dict[str, float]]
 
 
 class Decoder:
@@ -22,12 +21,9 @@ class Decoder:
     Args:
         points: all points of the map.
         blocks: the blocks that are read.
-        starts: where each block starts in the flat image.
     """
 
-    def __init__(
-        self, points: Sequence[Point], blocks: Sequence[Block], starts: Sequence[int]
-    ) -> None:
+    def __init__(self, points: Sequence[Point], blocks: Sequence[Block]) -> None:
         self._plans = [
             (
                 address,
@@ -40,17 +36,15 @@ class Decoder:
             )
             for address, count in blocks
         ]
-        self._starts = starts
 
     @cached_property
     def decode(self) -> Decode:
         """Points by name from the registers of each block, None for one that did not come."""
-        return decoder(self._plans, None)
+        return decoder(self._plans)
 
-    @cached_property
-    def decode_flat(self) -> DecodeFlat:
-        """Points by name from a controller's flat image."""
-        return decoder(self._plans, self._starts)
+    def polled(self) -> list[Point]:
+        """The points that some block brings whole."""
+        return [point for _, _, found in self._plans for point in found]
 
     def texts(self, blocks: Sequence[Sequence[int] | None]) -> dict[str, str]:
         """The strings among the polled points, by name."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from gridmuster.registers.compiled import (
     FLOATS,
+    MAX_MEMO,
     SIGNED,
     TEN_TO,
     AlarmWord,
@@ -122,49 +123,45 @@ def read_alarms(points: Sequence[Point], at: int, tag: str, names: Names) -> lis
 
 
 def decoder(
-    plans: Sequence[tuple[int, int, Sequence[Point]]], flat: Sequence[int] | None
-) -> Callable[..., dict[str, float]]:
+    plans: Sequence[tuple[int, int, Sequence[Point]]],
+) -> Callable[[Sequence[Sequence[int] | None]], dict[str, float]]:
     """The decode function of a map.
 
     Args:
         plans: (address, count, points) of each block.
-        flat: where each block starts in a controller's flat image; None for a function that
-            takes the blocks one by one.
 
     Returns:
-        ``decode(blocks)``, or ``decode(regs)`` of the flat image.
+        ``decode(blocks)``.
     """
     names: Names = {}
-    lines = ["def decode(r):" if flat is not None else "def decode(blocks):", " out={}"]
-    lines += [" bits=0; trip=False; seen=False"]
+    lines = ["def decode(blocks):", " out={}", " bits=0; trip=False; seen=False"]
     for k, (start, count, points) in enumerate(plans):
-        inner = " "
-        if flat is None:
-            lines += [f" r=blocks[{k}] if len(blocks)>{k} else None"]
-            lines += [f" if r is not None and len(r)>={count}:"]
-            inner = "  "
-        shift = (0 if flat is None else flat[k]) - start
         body: list[str] = []
         alarms: dict[int, list[Point]] = {}
         for n, point in enumerate(sorted(points, key=lambda p: p.address)):
             tag = f"{k}_{n}"
-            factor_at = None if point.factor is None else point.factor + shift
+            at = point.address - start
             if point.codes is not None:
-                alarms.setdefault(point.address + shift, []).append(point)
+                alarms.setdefault(at, []).append(point)
             elif point.values:
-                body += read_code(point, point.address + shift, tag, names)
+                body += read_code(point, at, tag, names)
             elif point.type is not PointType.STRING:
-                body += read_number(point, point.address + shift, factor_at, tag, names)
+                factor_at = None if point.factor is None else point.factor - start
+                body += read_number(point, at, factor_at, tag, names)
         for n, (at, found) in enumerate(sorted(alarms.items())):
             body += read_alarms(found, at, f"{k}_{n}", names)
-        lines += [inner + line for line in body] or [inner + "pass"]
+        lines += [f" r=blocks[{k}] if len(blocks)>{k} else None"]
+        lines += [f" if r is not None and len(r)>={count}:"]
+        lines += ["  " + line for line in body] or ["  pass"]
     lines += [
         " if seen:",
         "  out['alarm_bits']=float(bits|int(out.get('alarm_bits',0.0)))",
         f"  if trip and out.get('state',{STATE_IDLE})=={STATE_IDLE}: out['state']={STATE_FAULT}",
         " return out",
     ]
-    return build(lines, names, "decode")
+    made: Callable[[Sequence[Sequence[int] | None]], dict[str, float]]
+    made = build(lines, names, "decode")
+    return made
 
 
 def write_number(point: Point, at: int, scale: float, tag: str, names: Names) -> list[str]:
@@ -254,3 +251,72 @@ def encoder(
             made = write_number(point, at, scale, str(n), names)
         lines += [" " + line for line in made]
     return build(lines, names, "update")
+
+
+def is_plain(point: Point) -> bool:
+    """Whether a point is a number that has its registers for itself."""
+    return not point.values and point.codes is None and not point.mask and not point.words
+
+
+def passage(
+    numbers: Sequence[tuple[Point, float]],
+    others: Sequence[str],
+    base_of: Callable[[tuple[float | None, ...]], dict[str, float]],
+) -> Callable[[Mapping[str, float]], dict[str, float]]:
+    """What a client reads when a controller shows some points, without making the registers.
+
+    A number is rounded to counts and held within its type, which is all that registers do to it.
+    Codes and alarms, which act on each other, take few different values: what becomes of them is
+    worked out once through real registers and remembered.
+
+    Args:
+        numbers: the plain numbers that are polled, with the power of ten of each.
+        others: names of the points that are no plain numbers.
+        base_of: what a client reads when only these others are shown, by their values in order.
+
+    Returns:
+        ``through(points)``.
+    """
+    names: Names = {"memo": {}, "base_of": base_of, "most": MAX_MEMO}
+    key = "".join(f"get({name!r})," for name in others)
+    lines = [
+        "def through(points):",
+        " get=points.get",
+        f" key=({key})",
+        " base=memo.get(key)",
+        " if base is None:",
+        "  base=base_of(key)",
+        "  if len(memo)<most: memo[key]=base",
+        " out=base.copy()",
+    ]
+    for n, (point, ten) in enumerate(sorted(numbers, key=lambda pair: pair[0].address)):
+        lines += [" " + line for line in _pass_number(point, ten, str(n), names)]
+    made: Callable[[Mapping[str, float]], dict[str, float]]
+    made = build([*lines, " return out"], names, "through")
+    return made
+
+
+def _pass_number(point: Point, ten: float, tag: str, names: Names) -> list[str]:
+    names[f"s{tag}"], names[f"o{tag}"] = 1.0 / (point.scale * ten), point.offset
+    names[f"d{tag}"], names[f"t{tag}"] = point.scale, ten
+    coded = f"(v-o{tag})*s{tag}" if point.offset else f"v*s{tag}"
+    read = f"*d{tag}" + (f"*t{tag}" if point.factor is not None else "")
+    read += f"+o{tag}" if point.offset else ""
+    lines = [f"v=get({point.name!r})", "if v is not None and v-v==0.0:"]
+    if point.type in FLOATS:
+        names["pack_float"], names["unpack_float"] = pack_float, unpack_float
+        names[f"k{tag}"] = point.type
+        lines.append(f" f=unpack_float(pack_float({coded},k{tag},False),k{tag},False)")
+        return [*lines, f" out[{point.name!r}]=f{read}"]
+    low, high = point.limits()
+    names[f"b{tag}"] = frozenset(point.signed_sentinels())
+    test = f"{low}<=n<={high}"
+    if any(low <= code <= high for code in names[f"b{tag}"]):
+        test += f" and n not in b{tag}"
+    lines += [f" n=round({coded})", f" if {test}: out[{point.name!r}]=n{read}"]
+    if point.over is None and point.under is None:
+        lines.append(f" elif n<{low}: out[{point.name!r}]={low}{read}")
+        lines.append(f" elif n>{high}: out[{point.name!r}]={high}{read}")
+    if point.sentinels:
+        lines.append(f" else: out.pop({point.name!r},None)")
+    return lines

@@ -31,15 +31,15 @@ class TwinController:
         register_map: its registers, bound to the device's numbers.
     """
 
-    __slots__ = ("_image", "_shown", "model", "register_map", "version")
+    __slots__ = ("_glanced", "_image", "_read", "_shown", "model", "register_map")
 
     def __init__(self, model: ControllerModel, register_map: RegisterMap) -> None:
         self.model = model
         self.register_map = register_map
         self._image = register_map.image()
         self._shown: Mapping[str, float] | None = None
-        #: Grows whenever a register may have changed.
-        self.version = 0
+        self._glanced: Mapping[str, float] | None = None
+        self._read: Mapping[str, float] = {}
 
     @property
     def reachable(self) -> bool:
@@ -71,16 +71,21 @@ class TwinController:
         """
         return self.model.reachable and self.answer_write(address, values) is None
 
-    def snapshot(self) -> list[int] | None:
-        """All readable registers at this moment, in the order of the map's segments.
+    def glance(self) -> Mapping[str, float] | None:
+        """What a client that polls all blocks would read now, without making the registers.
 
         Returns:
-            The controller's own list, which changes with it; None when it does not answer.
+            Canonical points, the same mapping while the model shows the same; None when it does
+            not answer.
         """
-        if not self.model.reachable:
+        model = self.model
+        if not model.reachable:
             return None
-        self._refresh()
-        return self._image.regs
+        points = model.points()
+        if points is not self._glanced:
+            self._read = self.register_map.through(points)
+            self._glanced = points
+        return self._read
 
     def answer_read(self, address: int, count: int) -> list[int] | Refusal:
         """As `read`, saying why not (reachable or not)."""
@@ -110,7 +115,6 @@ class TwinController:
             if any(points.get(name) != wanted for name, wanted in recipe.only_if):
                 return Refusal.ILLEGAL_VALUE
         self._image.put(address, values)
-        self.version += 1
         for recipe, told in orders:
             self.model.order(recipe.order, told)
         return None
@@ -124,4 +128,3 @@ class TwinController:
         if points is not self._shown:
             self._image.update(points)
             self._shown = points
-            self.version += 1
