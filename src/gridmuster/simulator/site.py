@@ -81,6 +81,7 @@ class SiteModel(Instrument):
         self.transfer = site.transfer
         self._export_limit_kw = site.transfer.export_limit_kw
         self.outage = False
+        self._outages = 0
         self.local = False
         self.want_local = False
         self.switching_until_ms = 0
@@ -190,9 +191,10 @@ class SiteModel(Instrument):
             return
         self.settle()
 
-    def set_outage(self, outage: bool) -> None:
-        """The site's service from the utility fails or comes back."""
-        self.outage = outage
+    def set_outage(self, begins: bool) -> None:
+        """A reason for the site's service to fail begins or ends; it is back when none is left."""
+        self._outages += 1 if begins else -1
+        self.outage = self._outages > 0
         self.service_changed()
 
     def service_changed(self) -> None:
