@@ -21,6 +21,8 @@ from gridmuster.signals import Frame
 
 #: Frames kept for one site: more than five hours of reports and readings each 2 s.
 LIMIT: Final = 20_000
+#: Longest wait for a file that another program holds, s; the site is not scanned meanwhile.
+LOCK_TIMEOUT_S: Final = 0.25
 
 
 class Outbox(Protocol):
@@ -115,7 +117,7 @@ class SqliteOutbox:
         self._limit = limit
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(
@@ -160,17 +162,31 @@ class SqliteOutbox:
         self.dropped += gone
 
     def peek(self, most: int) -> list[Frame]:
-        """The oldest frames, up to a number, still kept."""
-        rows = self._db.execute(
-            "SELECT topic, payload, at_ms FROM frame ORDER BY id LIMIT ?", (most,)
-        )
-        return [Frame(topic, payload, at_ms) for topic, payload, at_ms in rows]
+        """The oldest frames, up to a number, still kept.
+
+        Raises:
+            LinkError: when the file cannot be read.
+        """
+        try:
+            rows = self._db.execute(
+                "SELECT topic, payload, at_ms FROM frame ORDER BY id LIMIT ?", (most,)
+            )
+            return [Frame(topic, payload, at_ms) for topic, payload, at_ms in rows]
+        except sqlite3.Error as error:
+            raise LinkError(f"outbox: cannot be read: {error}") from error
 
     def drop(self, count: int) -> None:
-        """Forget the oldest frames: they were handed on."""
-        gone = self._db.execute(
-            "DELETE FROM frame WHERE id IN (SELECT id FROM frame ORDER BY id LIMIT ?)", (count,)
-        ).rowcount
+        """Forget the oldest frames: they were handed on.
+
+        Raises:
+            LinkError: when the file cannot be written; the frames will come again.
+        """
+        try:
+            gone = self._db.execute(
+                "DELETE FROM frame WHERE id IN (SELECT id FROM frame ORDER BY id LIMIT ?)", (count,)
+            ).rowcount
+        except sqlite3.Error as error:
+            raise LinkError(f"outbox: cannot be written: {error}") from error
         self._count -= gone
 
     def close(self) -> None:

@@ -281,8 +281,7 @@ class SiteShell:
             self._outbox.put(frames)
             self.stats.stored += len(frames)
         except LinkError as error:
-            log.error("outbox", site=self.agent.site, error=str(error))
-            self.agent.alarm("outbox_full", self._clock.now_ms())
+            self._outbox_failed(error)
 
     def _replay(self) -> None:
         connected = self._bus.connected
@@ -291,11 +290,19 @@ class SiteShell:
             log.info("link", site=self.agent.site, up=connected, waiting=len(self._outbox))
         if not connected or not len(self._outbox):
             return
-        frames = self._outbox.peek(self._config.replay_per_scan)
+        try:
+            frames = self._outbox.peek(self._config.replay_per_scan)
+            self._outbox.drop(len(frames))
+        except LinkError as error:
+            self._outbox_failed(error)
+            return
         for frame in frames:
             self._bus.publish(frame.topic, frame.payload)
-        self._outbox.drop(len(frames))
         self.stats.replayed += len(frames)
+
+    def _outbox_failed(self, error: LinkError) -> None:
+        log.error("outbox", site=self.agent.site, error=str(error))
+        self.agent.alarm("outbox_failed", self._clock.now_ms())
 
     def _restore(self) -> None:
         path = self._memory_path
