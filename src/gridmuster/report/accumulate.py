@@ -14,6 +14,7 @@ from gridmuster.errors import JournalError
 from gridmuster.report.books import Books
 from gridmuster.report.build import build
 from gridmuster.report.figures import Report
+from gridmuster.report.invariants import Checker
 from gridmuster.report.source import Cycle, Session
 
 
@@ -22,6 +23,7 @@ class Accumulator:
 
     def __init__(self) -> None:
         self.books = Books()
+        self.checker = Checker()
 
     def take(self, item: Session | Cycle) -> None:
         """Take the next head or cycle.
@@ -31,10 +33,12 @@ class Accumulator:
         """
         if isinstance(item, Session):
             self.books.session(item)
+            self.checker.take(item)
             return
         if not self.books.heads:
             raise JournalError("the journal has cycles before its head")
         self.books.cycle(item)
+        self.checker.take(item)
 
     def report(self) -> Report:
         """Close the books and report on what was taken.
@@ -45,4 +49,6 @@ class Accumulator:
         if not self.books.heads:
             raise JournalError("the journal is empty: it has no head")
         self.books.close()
-        return build(self.books, (), {})
+        self.checker.end()
+        breaches = self.checker.breaches
+        return build(self.books, breaches.found, breaches.counts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from gridmuster.clock import iso
@@ -21,6 +21,7 @@ from gridmuster.report.figures import (
     Unserved,
     Violation,
 )
+from gridmuster.report.invariants.breaches import Breach
 from gridmuster.report.machines import Machine
 from gridmuster.signals import Purpose
 from gridmuster.units import MS_PER_HOUR, Fuel, fuel_energy_kwh
@@ -44,13 +45,13 @@ def cap_h(permit: Permit) -> float | None:
     return min(caps) if caps else None
 
 
-def build(books: Books, violations: Sequence[Violation], by_invariant: dict[str, int]) -> Report:
+def build(books: Books, breaches: Sequence[Breach], counts: Mapping[int, int]) -> Report:
     """The report of closed books.
 
     Args:
         books: the books.
-        violations: breaches found, the first of them when there are many.
-        by_invariant: how many of each invariant, by its number.
+        breaches: breaches found, the first of them when there are many.
+        counts: how many of each invariant, by its number.
     """
     areas = [_area(books, area) for area in books.unserved_cost]
     machines = list(books.machines.machines.values())
@@ -131,9 +132,11 @@ def build(books: Books, violations: Sequence[Violation], by_invariant: dict[str,
         missed_cycles=decisions.missed_cycles,
         plans=_plans(books),
         permit_hours_by_class=_permit_hours(machines),
-        invariant_violations=sum(by_invariant.values()),
-        violations_by_invariant=by_invariant,
-        violations=tuple(violations),
+        invariant_violations=sum(counts.values()),
+        violations_by_invariant={str(number): counts[number] for number in sorted(counts)},
+        violations=tuple(
+            Violation(one.invariant, iso(one.at_ms), one.subject, one.text) for one in breaches
+        ),
         unserved=_unserved(books),
         outages=sum(supply.outages for supply in demand.supplies.values()),
         outage_h=_hours(sum(supply.outage_ms for supply in demand.supplies.values())),
