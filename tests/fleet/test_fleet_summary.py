@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fleet_samples import changed
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gridmuster.fleet.generate import generate
@@ -31,6 +31,7 @@ def by_enumeration(units: list[tuple[float, float]]) -> float:
 
 
 @settings(max_examples=60)
+@example([(10.0, 0.9), (10.0, 0.95), (25.0, 0.9), (40.0, 0.9)])
 @given(
     st.lists(
         st.tuples(st.sampled_from((10.0, 25.0, 40.0, 100.0)), st.sampled_from((0.9, 0.95, 0.98))),
