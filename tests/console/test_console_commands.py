@@ -280,6 +280,16 @@ def test_a_store_may_be_held_charging(center: Center) -> None:
     assert (low.status_code, beyond.status_code) == (200, 422)
 
 
+def test_a_group_is_not_held_at_what_one_of_it_cannot_give(center: Center) -> None:
+    weakest = min(d.rated_kw for d in VIEW.devices)
+    fleet = {"scope": "fleet", "target": VIEW.fleet}
+    with center.client(Role.OPERATOR) as client:
+        beyond = post(client, "override", **fleet, power_kw=weakest + 1)
+        within = post(client, "override", "2", **fleet, power_kw=weakest)
+    assert (beyond.status_code, within.status_code) == (422, 200)
+    assert beyond.json()["unable"] == [d.id for d in VIEW.devices if d.rated_kw == weakest]
+
+
 def test_the_audit_log_lists_every_command_in_pages(center: Center) -> None:
     with center.client(Role.OPERATOR) as client:
         for number in range(5):
@@ -322,7 +332,7 @@ def test_a_preview_says_what_would_change_and_does_nothing(
     assert math.isclose(found["power_now_kw"], sum(d.power_kw for d in reached), abs_tol=1e-6)
     after = {
         Action.EMERGENCY_STOP: 0.0,
-        Action.OVERRIDE: sum(min(40.0, d.rated_kw) for d in reached),
+        Action.OVERRIDE: 40.0 * len(reached),
     }.get(action, sum(d.power_kw for d in reached))
     assert math.isclose(found["power_after_kw"], after, abs_tol=1e-6)
     for area in found["areas"]:

@@ -52,12 +52,12 @@ def consequence(
         power_kw: for an override, the power asked of each device, kW; None: off.
 
     Raises:
-        Problem: 404 for an unknown target, 422 for a power the one device cannot give.
+        Problem: 404 for an unknown target, 422 for a power that a device cannot give.
     """
     devices = devices_in(view, scope, target)
     after = [_power_after(device, action, power_kw) for device in devices]
-    if action is Action.OVERRIDE and scope is Scope.DEVICE:
-        _check_power(devices[0], power_kw)
+    if action is Action.OVERRIDE:
+        _check_power(devices, power_kw)
     now_kw = sum(device.power_kw for device in devices)
     after_kw = sum(after)
     changes: dict[str, float] = {}
@@ -85,29 +85,37 @@ def _power_after(device: DeviceView, action: Action, power_kw: float | None) -> 
     if action is Action.EMERGENCY_STOP:
         return 0.0
     if action is Action.OVERRIDE:
-        return min(power_kw, device.rated_kw) if power_kw is not None else 0.0
+        return power_kw or 0.0
     return device.power_kw
 
 
-def _check_power(device: DeviceView, power_kw: float | None) -> None:
-    """Refuse a power that the device cannot give or take.
+def _check_power(devices: list[DeviceView], power_kw: float | None) -> None:
+    """Refuse a power that a device in scope cannot give or take; the center would too.
 
     Raises:
         Problem: 422 with the limits.
     """
     if power_kw is None:
         return
-    lowest_kw = -device.rated_kw if device.energy_capacity_kwh is not None else 0.0
-    if not lowest_kw <= power_kw <= device.rated_kw:
-        raise Problem(
-            422,
-            "invalid",
-            f"{device.id} cannot be held at {power_kw:g} kW; "
-            f"its limits are {lowest_kw:g} to {device.rated_kw:g} kW.",
-            errors=[{"path": "body.power_kw", "message": "outside the device's limits"}],
-            lowest_kw=lowest_kw,
-            highest_kw=device.rated_kw,
-        )
+    unable = [d for d in devices if not _lowest_kw(d) <= power_kw <= d.rated_kw]
+    if not unable:
+        return
+    first = unable[0]
+    others = f"; nor can {len(unable) - 1} more in scope" if len(unable) > 1 else ""
+    raise Problem(
+        422,
+        "invalid",
+        f"{first.id} cannot be held at {power_kw:g} kW; its limits are {_lowest_kw(first):g} to "
+        f"{first.rated_kw:g} kW{others}.",
+        errors=[{"path": "body.power_kw", "message": f"outside the limits of {first.id}"}],
+        lowest_kw=_lowest_kw(first),
+        highest_kw=first.rated_kw,
+        unable=[device.id for device in unable[:MAX_NAMED]],
+    )
+
+
+def _lowest_kw(device: DeviceView) -> float:
+    return -device.rated_kw if device.energy_capacity_kwh is not None else 0.0
 
 
 def _area_after(area: AreaView, change_kw: float) -> AreaConsequence:

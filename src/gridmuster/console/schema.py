@@ -76,9 +76,6 @@ def answer(kind: type | str | None, *errors: int) -> dict[int | str, dict[str, A
     found: dict[int | str, dict[str, Any]] = {
         200: {"description": "Done", "content": {"application/json": {"schema": schema}}}
     }
-    problem = {
-        documents.PROBLEM_MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}
-    }
     for status in sorted({*errors, *COMMON}):
         found[status] = {"description": ERRORS[status]}
         if status != 304:
@@ -122,9 +119,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
             "scheme": "bearer",
             "description": "A token of the center's token folder; roles: viewer, operator, admin.",
         }
-    }
-    problem = {
-        documents.PROBLEM_MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}
     }
     for path in found["paths"].values():
         for operation in path.values():

@@ -207,7 +207,6 @@ async def _show(follower: Follower, line_every_s: float, device_id: str) -> None
             await following
         with Screen(line_every_s=line_every_s, render=render) as screen:
             while not following.done():
-                latest.wake.clear()
                 if latest.view is not None:
                     screen.show(latest.view, latest.note())
                 await asyncio.sleep(REDRAW_S)
@@ -218,7 +217,8 @@ async def _show(follower: Follower, line_every_s: float, device_id: str) -> None
 
 
 async def _wake_or_pass(wake: asyncio.Event, wait_s: float) -> None:
-    """Wait for news, but not for ever: ages are to be shown as they grow."""
+    """Wait for news since the last time, but not for ever: ages are to be shown as they grow."""
     with suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
             await wake.wait()
+    wake.clear()
