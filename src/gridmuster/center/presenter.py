@@ -67,6 +67,7 @@ def present(
         plan_status="none" if solution is None else solution.status,
         plan_gap=0.0 if solution is None else solution.gap,
         plan_age_s=-1.0 if solution is None else planner.age_s(now_ms),
+        time_zone=fleet.sites[0].time_zone,
     )
 
 

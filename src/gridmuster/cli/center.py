@@ -59,6 +59,7 @@ def center(
         tokens=tokens or default_folder(),
         api_host=api_host,
         api_port=api_port,
+        speed=speed,
         tls=None if tls_cert is None or tls_key is None else Tls(tls_cert, tls_key),
     )
 

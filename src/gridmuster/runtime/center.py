@@ -49,6 +49,7 @@ class LiveCenter:
         solver: makes plans.
         early_gap_s: real time after a cycle from which news from a site starts the next one
             before its turn, s.
+        speed: plant seconds in a real second, told to people.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class LiveCenter:
         clock: Clock,
         solver: Solver,
         early_gap_s: float = 0.25,
+        speed: float = 1.0,
     ) -> None:
         self.recorded = recorded
         self.stats = CenterStats()
@@ -65,6 +67,7 @@ class LiveCenter:
         self._clock = clock
         self._solver = solver
         self._early_gap_s = early_gap_s
+        self._speed = speed
         self._topics = Topics(recorded.core.fleet.id)
         self._inbox: deque[Frame] = deque()
         self._news = asyncio.Event()
@@ -207,9 +210,14 @@ class LiveCenter:
         cycle = self.recorded.core.state.session.cycle
         if self._view is None or self._view_cycle != cycle or self.recorded.refusing:
             view = self.recorded.core.view()
-            if self.recorded.refusing:
-                view = structs.replace(view, mode=Mode.REFUSING)
-            self._view, self._view_cycle = view, cycle
+            self._view = structs.replace(
+                view,
+                mode=Mode.REFUSING if self.recorded.refusing else view.mode,
+                speed=self._speed,
+                link_up=self._bus.connected,
+                journal_fault=self.recorded.error,
+            )
+            self._view_cycle = cycle
         return self._view
 
     async def changed(self) -> PlantView:

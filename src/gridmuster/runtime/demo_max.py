@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import structs
+
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.view import PlantView
+from gridmuster.clock import monotonic_s
 from gridmuster.fleet.model import Fleet
 from gridmuster.gateway.config import AgentConfig
 from gridmuster.runtime.lockstep import Lockstep
@@ -16,7 +19,7 @@ from gridmuster.runtime.recovery import rebuild
 from gridmuster.runtime.solving import Solver
 from gridmuster.runtime.worlds import WorldOptions, make_world
 from gridmuster.store.journal import Journal
-from gridmuster.units import MS_PER_HOUR
+from gridmuster.units import MS_PER_HOUR, MS_PER_S
 
 CENTER_ID = "center-demo"
 
@@ -62,9 +65,17 @@ def run_max(
             plant = Lockstep(
                 options.fleet, world, recorded, solver, AgentConfig(scan_s=config.cycle_s)
             )
+            start_ms, started_s = plant.clock.now_ms(), monotonic_s()
+
+            def view() -> PlantView:
+                """The view, with the speed reached so far."""
+                real_s = max(monotonic_s() - started_s, 1e-3)
+                speed = (plant.clock.now_ms() - start_ms) / MS_PER_S / real_s
+                return structs.replace(core.view(), speed=round(speed))
+
             while plant.clock.now_ms() < end_ms:
                 plant.tick()
-                watch(plant.clock.now_ms(), core.view)
+                watch(plant.clock.now_ms(), view)
         finally:
             solver.close()
     return plant

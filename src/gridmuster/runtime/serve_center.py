@@ -47,6 +47,7 @@ class CenterOptions:
         tls: certificate and key of the API.
         until_ms: when to end; None: until told.
         durable: whether each cycle outlives a loss of power before its commands go out.
+        speed: plant seconds in a real second, told to people.
     """
 
     fleet: Fleet
@@ -61,6 +62,7 @@ class CenterOptions:
     tls: Tls | None = None
     until_ms: int | None = None
     durable: bool = True
+    speed: float = 1.0
 
 
 async def run_center(
@@ -86,7 +88,7 @@ async def run_center(
             options.broker_url, client_id=options.center_id, clock=options.clock, center=True
         )
         recorded = RecordedCore(core, journal, options.center_id)
-        center = LiveCenter(recorded, bus, options.clock, solver)
+        center = LiveCenter(recorded, bus, options.clock, solver, speed=options.speed)
         center.load_audit(list(_requests(journal, options.fleet)), core.state.operator.answers.get)
         server = await serve(
             create_app(center, auth), options.api_host, options.api_port, options.tls
