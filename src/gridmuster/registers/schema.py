@@ -159,22 +159,26 @@ class WriteSpec(Part):
     """Fields that lie one after the other and go out in one write of several registers."""
 
     address: int | None = Field(None, ge=0, le=65_535, description="first register; None with at")
-    fields: tuple[FieldSpec, ...] = Field(min_length=1, max_length=MAX_REGISTERS_PER_WRITE)
+    fields: tuple[FieldSpec, ...] = Field(
+        min_length=1, max_length=MAX_REGISTERS_PER_WRITE, description="values, one after the other"
+    )
 
 
 class RecipeSpec(Part):
     """One way of giving an order; the simulated controller obeys it at its first write."""
 
-    writes: tuple[WriteSpec, ...] = Field(min_length=1, max_length=8)
+    writes: tuple[WriteSpec, ...] = Field(
+        min_length=1, max_length=8, description="one request each, sent in this order"
+    )
     atomic: bool = Field(False, description="each write must come whole, or it is refused")
     only_if: dict[str, float] = Field({}, description="points that must be so, or it is refused")
     gives: Expression | None = Field(None, description="value of the order when no field says it")
     driver: Expression = Field(
         1.0, description="0: the driver leaves it alone, only the simulated controller obeys it"
     )
-    verified: bool = True
-    source: str = ""
-    note: str = ""
+    verified: bool = Field(True, description="whether a public source says so")
+    source: str = Field("", description="who says so")
+    note: str = Field("", description="what to know")
 
 
 class Segment(Part):
@@ -195,19 +199,25 @@ class SunSpecSpec(Part):
 class MapFile(Part):
     """One file: a register map."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    title: str = ""
-    family: Family
-    source: str = ""
-    parameters: dict[str, Parameter] = {}
-    word_order: Literal["big", "little"] = "big"
-    sentinels: Literal["none", "gencomm", "sunspec"] = "none"
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="how the map is called")
+    title: str = Field("", description="which controllers it is for")
+    family: Family = Field(description="genset, inverter, store, panel or meter")
+    source: str = Field("", description="who says so, where a point does not say it")
+    parameters: dict[str, Parameter] = Field(
+        {}, description="numbers of the device that its registers do not tell, with defaults"
+    )
+    word_order: Literal["big", "little"] = Field("big", description="of values of several words")
+    sentinels: Literal["none", "gencomm", "sunspec"] = Field(
+        "none", description="which codes mean: not available"
+    )
     filler: int = Field(0xFFFF, ge=0, le=0xFFFF, description="what an unused register reads")
     gap: int = Field(64, ge=0, le=MAX_REGISTERS_PER_READ, description="gap worth reading over")
-    readable: tuple[Segment, ...] = ()
-    sunspec: SunSpecSpec | None = None
-    points: tuple[PointSpec, ...] = ()
-    commands: dict[str, tuple[RecipeSpec, ...]] = {}
+    readable: tuple[Segment, ...] = Field((), description="runs of registers: address, count")
+    sunspec: SunSpecSpec | None = Field(
+        None, description="chain of models: base, models, counts of their repetitions"
+    )
+    points: tuple[PointSpec, ...] = Field((), description="the values")
+    commands: dict[str, tuple[RecipeSpec, ...]] = Field({}, description="recipes by order")
 
     @model_validator(mode="after")
     def _has_room(self) -> MapFile:
