@@ -270,7 +270,7 @@ def test_only_so_many_clients_are_served_at_once() -> None:
                 assert await many[-1][0].read() == b""
             for _, writer in many:
                 writer.close()
-            await until(lambda: len(server._open) == 0)
+            await until(lambda: server.clients == 0)
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(ask)
             assert (await read_frame(reader))[2][0] == 3

@@ -162,6 +162,11 @@ class ModbusServer:
             await self._server.wait_closed()
             self._server = None
 
+    @property
+    def clients(self) -> int:
+        """How many clients are connected now."""
+        return len(self._open)
+
     def drop_clients(self) -> None:
         """Cut every connection, as a controller that restarts does."""
         for transport in tuple(self._open):
