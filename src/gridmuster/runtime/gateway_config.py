@@ -27,6 +27,13 @@ class GatewayFile(Part):
     scan_s: float = Field(0.5, gt=0, le=60, description="time between scans, s")
     heartbeat_s: float = Field(20.0, ge=1, le=300, description="longest silence, s")
     link_allowance_s: float = Field(2.0, ge=0, description="how late a command may be, s")
+    return_after_s: float = Field(
+        300.0, ge=0, description="how long the utility must be healthy before a site goes back, s"
+    )
+    maintenance: tuple[str, ...] = Field((), description="devices locked for work on them")
+    alert_asserted: bool = Field(
+        False, description="the legal conditions for emergency-alert runs are on record"
+    )
 
 
 def load_gateway_file(path: Path) -> GatewayFile:

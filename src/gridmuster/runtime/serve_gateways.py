@@ -85,10 +85,20 @@ def read_options(path: Path, sites: Sequence[str], clock: Clock) -> GatewayOptio
         for key in register_maps(fleet, known)
         if key not in addresses
     ]
+    faults += [
+        Fault(str(path), "maintenance", repr(device), "is not in the fleet", "a device's id")
+        for device in file.maintenance
+        if device not in fleet.device_by_id
+    ]
     if faults:
         raise FleetError(faults)
     agent = AgentConfig(
-        scan_s=file.scan_s, heartbeat_s=file.heartbeat_s, link_allowance_s=file.link_allowance_s
+        scan_s=file.scan_s,
+        heartbeat_s=file.heartbeat_s,
+        link_allowance_s=file.link_allowance_s,
+        return_after_s=file.return_after_s,
+        maintenance=frozenset(file.maintenance),
+        alert_asserted=file.alert_asserted,
     )
     state_dir = base / file.state_dir
     return GatewayOptions(fleet, wanted, brokers, addresses, state_dir, agent, file.scan_s, clock)
