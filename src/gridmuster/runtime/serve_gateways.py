@@ -137,6 +137,7 @@ async def run_gateways(
     _allow_open_files(64 + 4 * sum(1 for _ in options.addresses))
     maps = register_maps(options.fleet, options.sites)
     shells: list[SiteShell] = []
+    lines: list[ModbusLink] = []
     buses: list[MqttBus] = []
     for seed, site in enumerate(options.sites):
         agent = SiteAgent(options.fleet, site, options.agent)
@@ -144,6 +145,7 @@ async def run_gateways(
             key: ModbusLink(maps[key], *options.addresses[key], seed=seed)
             for key in agent.controller_keys
         }
+        lines += links.values()
         bus = open_bus(options.brokers[site], site, options.clock, seed=seed)
         folder = options.state_dir / site
         folder.mkdir(parents=True, exist_ok=True)
@@ -174,6 +176,8 @@ async def run_gateways(
             await running
         for bus in buses:
             await bus.stop()
+        for line in lines:
+            line.close()
     return shells
 
 
