@@ -468,13 +468,24 @@ def test_what_cannot_be_understood_is_counted_and_told(payload: bytes) -> None:
     assert "bad_message" not in toy.reports[-1].alarms
 
 
-def test_not_a_number_from_a_controller_is_not_published_and_does_not_stop_the_agent() -> None:
+@pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), float("-inf")])
+def test_a_controller_that_gives_no_number_is_as_good_as_silent(nonsense: float) -> None:
     toy = site()
-    toy.battery.power_kw = float("nan")
-    toy.now_ms += 500
-    toy.take(toy.agent.scan(toy.now_ms, toy.image()))
-    toy.run(5.0)
-    assert toy.reports[-1].devices[2].power_kw == 0.0
+    for _ in range(60):
+        toy.now_ms += 500
+        image = toy.image()
+        for key, name in (("b", "power_kw"), ("g1", "available_kw"), ("meter.u", "power_kw")):
+            image[key] = {**(image[key] or {}), name: nonsense}
+        image["panel.s"] = {**(image["panel.s"] or {}), "voltage_pu": nonsense}
+        toy.take(toy.agent.scan(toy.now_ms, image))
+    readings = {one.device: one for one in toy.reports[-1].devices}
+    assert readings["b"].quality is Quality.STALE
+    assert readings["g1"].quality is Quality.BAD
+    assert readings["p"].quality is Quality.GOOD
+    assert toy.reports[-1].voltage_pu == 0.0
+    assert "bad_value" in toy.reports[-1].alarms
+    assert toy.demands[-1].at_ms < toy.now_ms - 25_000
+    assert "to 0.0 kW, invariant 9" in toy.ask("b", 20.0).devices[0].reason
 
 
 # Local duty.

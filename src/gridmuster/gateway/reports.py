@@ -7,12 +7,14 @@ the deadbands until the next report or the heartbeat is overdue.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
 from gridmuster.errors import SignalError
 from gridmuster.fleet.model import EndUser, Fleet
 from gridmuster.gateway.commands import CommandDesk
+from gridmuster.gateway.drivers import silent
 from gridmuster.gateway.memory import SEQUENCE_BLOCK
 from gridmuster.gateway.station import SUPPLIES, AgentOutput, Station
 from gridmuster.gateway.unit import Unit
@@ -183,9 +185,23 @@ class Reporter:
             said.alarm_bits = 0.0 if unit.points is None else unit.points.get("alarm_bits", 0.0)
             said.silence = unit.silence(now_ms)
             readings.append(rounded(unit.reading(now_ms)))
+        report = self._site_report(now_ms, readings, alarms)
+        try:
+            payload = encode(report)
+        except SignalError:
+            # A controller gave a not-a-number: it is as good as silent, the others are not.
+            station.alarm("bad_value", now_ms)
+            report = self._site_report(now_ms, [_finite(one) for one in readings], alarms)
+            payload = encode(report)
+        out.frames.append(Frame(self._report_topic, payload, now_ms))
+
+    def _site_report(
+        self, now_ms: int, readings: list[DeviceReading], alarms: tuple[str, ...]
+    ) -> SiteReport:
+        station = self._station
         load_kw = station.backup_load_kw
         fence = self._desk.fence
-        report = SiteReport(
+        return SiteReport(
             station.site.id,
             now_ms,
             self._next_sequence(),
@@ -201,7 +217,6 @@ class Reporter:
             max(fence.last_sequence, 0),
             alarms,
         )
-        self._publish(self._report_topic, report, now_ms, out)
 
     def _demand(
         self, now_ms: int, image: Mapping[str, Mapping[str, float] | None], out: AgentOutput
@@ -221,35 +236,33 @@ class Reporter:
         for meter in self._meters:
             points = meter.points
             power_kw = None if points is None else points.get("power_kw")
-            if points is None or power_kw is None:
+            if points is None or power_kw is None or not math.isfinite(power_kw):
                 meter.said_kw = None
                 continue
             meter.said_kw = power_kw
-            energy_kwh = round(max(points.get("energy_kwh", 0.0), 0.0), DECIMALS)
+            energy_kwh = points.get("energy_kwh", 0.0)
+            energy_kwh = round(energy_kwh, DECIMALS) if 0.0 < energy_kwh < math.inf else 0.0
             readings.append(MeterReading(meter.id, round(power_kw, DECIMALS), energy_kwh))
         if readings:
             self._demand_at_ms = now_ms
             report = DemandReport(
                 self._station.site.id, now_ms, self._next_sequence(), tuple(readings)
             )
-            self._publish(self._demand_topic, report, now_ms, out)
-
-    def _publish(
-        self, topic: str, message: SiteReport | DemandReport, now_ms: int, out: AgentOutput
-    ) -> None:
-        try:
-            payload = encode(message)
-        except SignalError:
-            # A controller gave a not-a-number; say so instead of saying it.
-            self._station.alarm("bad_value", now_ms)
-            return
-        out.frames.append(Frame(topic, payload, now_ms))
+            out.frames.append(Frame(self._demand_topic, encode(report), now_ms))
 
     def _next_sequence(self) -> int:
         self.sequence += 1
         if self.sequence > self.ceiling:
             self.ceiling = self.sequence + SEQUENCE_BLOCK
         return self.sequence
+
+
+def _finite(reading: DeviceReading) -> DeviceReading:
+    try:
+        encode(reading)
+    except SignalError:
+        return silent(reading.device, None)
+    return reading
 
 
 def rounded(reading: DeviceReading) -> DeviceReading:

@@ -9,7 +9,7 @@ from typing import Final
 from gridmuster.fleet.model import Fleet
 from gridmuster.gateway import drivers
 from gridmuster.gateway.config import AgentConfig
-from gridmuster.gateway.unit import SILENT_S, Unit
+from gridmuster.gateway.unit import SILENT_S, Unit, finite
 from gridmuster.signals import Frame, Order, Setpoint, Supply
 from gridmuster.units import MS_PER_S
 
@@ -98,10 +98,10 @@ class Station:
         get = points.get
         self.utility_ok = get("utility_ok", 0.0) >= 0.5
         self.supply = int(get("supply", 4.0))
-        self.poi_kw = get("poi_kw")
-        self.backup_load_kw = get("backup_load_kw")
-        self.frequency_hz = get("frequency_hz", 0.0)
-        self.voltage_pu = get("voltage_pu", 0.0)
+        self.poi_kw = finite(get("poi_kw"))
+        self.backup_load_kw = finite(get("backup_load_kw"))
+        self.frequency_hz = finite(get("frequency_hz")) or 0.0
+        self.voltage_pu = finite(get("voltage_pu")) or 0.0
         return True
 
     def panel_age_s(self, now_ms: int) -> float:

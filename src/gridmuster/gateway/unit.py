@@ -31,6 +31,11 @@ TOLERANCE_FRACTION: Final = 0.02
 TOLERANCE_KW: Final = 1.0
 
 
+def finite(value: float | None) -> float | None:
+    """The value, or None when it is missing or no number at all."""
+    return None if value is None or value - value != 0.0 else value
+
+
 class Target:
     """The wished state of one device and how far it got.
 
@@ -176,17 +181,22 @@ class Unit:
         """
         if points is None:
             return False
-        self.answered_ms = now_ms
+        answered_ms, self.answered_ms = self.answered_ms, now_ms
         last = self.points
         if points is last or points == last:
+            return False
+        power_kw = points.get("power_kw", 0.0)
+        if power_kw - power_kw != 0.0:
+            # Not a number: the controller said nothing that could be used.
+            self.answered_ms = answered_ms
             return False
         self.points = points
         get = points.get
         self.mode = int(get("mode", 3.0))
-        self.power_kw = get("power_kw", 0.0)
+        self.power_kw = power_kw
         self.available_kw = get("available_kw", 0.0)
-        self.energy_kwh = get("energy_kwh")
-        self.fuel_level = get("fuel_level")
+        self.energy_kwh = finite(get("energy_kwh"))
+        self.fuel_level = finite(get("fuel_level"))
         state = int(get("state", 7.0))
         if state != self.state:
             self._changed_state(now_ms, state)
