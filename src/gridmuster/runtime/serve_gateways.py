@@ -177,7 +177,7 @@ async def run_gateways(
         for bus in buses:
             await bus.stop()
         for line in lines:
-            line.close()
+            await line.close()
     return shells
 
 
