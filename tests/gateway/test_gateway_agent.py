@@ -657,6 +657,22 @@ def test_a_set_that_a_person_holds_is_not_started_and_the_next_one_is() -> None:
     assert names(toy, "g2")[0] == "start"
 
 
+def test_a_must_run_set_that_cannot_form_a_grid_is_unloaded_but_not_stopped() -> None:
+    toy = site(must_run=True, grid_forming=False)
+    toy.ask("g1", 40.0)
+    toy.run(30.0)
+    toy.utility_ok = False
+    toy.orders.clear()
+    toy.run(10.0)
+    assert toy.orders[0] == ("g1", "set_power_kw", 0.0)
+    assert "stop" not in names(toy, "g1")
+    assert "no_engine_for_own_load" in toy.reports[-1].alarms
+    toy.utility_ok = True
+    toy.run(310.0)
+    assert "stop" not in names(toy, "g1")
+    assert not toy.agent.local_duty
+
+
 def test_a_restart_in_an_outage_carries_on() -> None:
     toy = site()
     toy.utility_ok = False

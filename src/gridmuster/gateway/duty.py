@@ -201,12 +201,12 @@ class LocalDuty:
         for unit in station.units:
             if unit.mode != AUTO:
                 continue
-            if unit.generator is not None:
-                if unit.on and unit not in chosen:
-                    station.order(unit, Setpoint(unit.id, Order.STOP), now_ms, out)
-            elif unit.on and (
-                first or (abs(unit.power_kw) > unit.tolerance_kw and station.supply != LOCAL)
-            ):
+            if not unit.on or unit in chosen:
+                continue
+            if unit.generator is not None and not unit.generator.must_run:
+                station.order(unit, Setpoint(unit.id, Order.STOP), now_ms, out)
+            elif first or (abs(unit.power_kw) > unit.tolerance_kw and station.supply != LOCAL):
+                # A must-run cell would need hours to come back; its breaker opens by itself.
                 station.order(unit, Setpoint(unit.id, Order.RUN, 0.0), now_ms, out)
 
     def _start(self, unit: Unit, load_kw: float, now_ms: int, out: AgentOutput) -> None:
@@ -255,7 +255,7 @@ class LocalDuty:
             if unit.mode != AUTO:
                 continue
             if unit.generator is not None:
-                if unit.on:
+                if unit.on and not unit.generator.must_run:
                     station.order(unit, Setpoint(unit.id, Order.STOP), now_ms, out)
             elif unit.limits.renewable:
                 setpoint = Setpoint(unit.id, Order.RUN, unit.limits.rated_kw)
