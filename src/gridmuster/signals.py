@@ -30,7 +30,9 @@ MAX_POWER_KW: Final = 100_000.0
 Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
 PowerKw = Annotated[float, Meta(ge=-MAX_POWER_KW, le=MAX_POWER_KW)]
 InstantMs = Annotated[int, Meta(ge=0, le=253_402_300_799_000)]
-Count = Annotated[int, Meta(ge=0)]
+#: Largest integer that every JSON reader holds exactly (RFC 8259, section 6).
+MAX_COUNT: Final = 9_007_199_254_740_991
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 NonNegative = Annotated[float, Meta(ge=0.0)]
 
 

@@ -19,7 +19,17 @@ from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.recovery import rebuild
 from gridmuster.runtime.replay import replay
 from gridmuster.runtime.solving import Solver
-from gridmuster.signals import Ack, CycleRecord, Frame, SiteCommand, decode
+from gridmuster.signals import (
+    Ack,
+    Action,
+    CycleRecord,
+    Frame,
+    OperatorRequest,
+    Scope,
+    SiteCommand,
+    decode,
+    encode,
+)
 from gridmuster.simulator.scenario import DEFAULT_START_MS, DEFAULT_ZONE, Event, Scenario
 from gridmuster.simulator.world import World
 from gridmuster.store.journal import Journal
@@ -79,6 +89,7 @@ class Plant:
         self.clock = VirtualClock(self.start_ms)
         self.solver = Solver(0)
         self.journals: dict[str, Journal] = {}
+        self.asked = 0
         self.lockstep = Lockstep(
             self.fleet,
             self.world,
@@ -88,6 +99,26 @@ class Plant:
             MemoryBroker(self.clock, faults, seed),
             self.clock,
         )
+
+    def ask(
+        self,
+        action: Action,
+        target: str,
+        power_kw: float | None = None,
+        *,
+        scope: Scope = Scope.DEVICE,
+        role: str = "admin",
+        minutes: float | None = None,
+    ) -> str:
+        """Hand the center an operator's request; returns its id."""
+        self.asked += 1
+        until_ms = None if minutes is None else self.now_ms + int(minutes * 60_000)
+        request = OperatorRequest(
+            f"ask-{self.asked}", "ann", role, action, scope, target, self.now_ms, power_kw, until_ms
+        )
+        topic = self.lockstep.topics.operator
+        self.lockstep.recorded.add(Frame(topic, encode(request), self.now_ms))
+        return request.id
 
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.journal"

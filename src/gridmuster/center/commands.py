@@ -107,7 +107,9 @@ class CommandDesk:
                 return "retry"
             if site not in self.memory.unanswered_sites:
                 self.memory.unanswered_sites.append(site)
-        if age_s >= self._config.renew_s and any(_lapses(setpoint) for setpoint in setpoints):
+        if age_s >= self._config.renew_s and (
+            not sent.answered or any(_lapses(setpoint) for setpoint in setpoints)
+        ):
             return "renew"
         return ""
 
@@ -204,7 +206,10 @@ class CommandDesk:
         memory = self.memory
         sent = memory.sent.get(ack.site)
         current = sent is not None and sent.id == ack.command_id
-        if current and sent is not None and not sent.answered:
+        if ack.outcome is Outcome.REFUSED and not ack.devices:
+            # The command was refused as such (late, out of order, clock off), not its devices.
+            memory.refused += current
+        elif current and sent is not None and not sent.answered:
             sent.answered = True
             if ack.site in memory.unanswered_sites:
                 memory.unanswered_sites.remove(ack.site)
@@ -217,8 +222,6 @@ class CommandDesk:
         self._mark(ack, now_ms)
         if not current:
             return []
-        if ack.outcome is Outcome.REFUSED and not ack.devices and sent is not None:
-            return [Refusal(s.device, Outcome.REFUSED, ack.reason) for s in sent.setpoints]
         return [
             Refusal(device.device, device.outcome, device.reason)
             for device in ack.devices

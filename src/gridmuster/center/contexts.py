@@ -7,7 +7,7 @@ from gridmuster.center.config import CenterConfig
 from gridmuster.fleet.model import Fleet
 from gridmuster.programs.ledger import Ledger
 from gridmuster.safety import Context, Envelope, envelope
-from gridmuster.signals import Purpose, SiteReport, Supply
+from gridmuster.signals import Purpose, Supply
 from gridmuster.state.snapshot import SiteStatus, Snapshot
 
 
@@ -67,7 +67,7 @@ class ContextMaker:
             if report is None
             else report.poi_kw - (0.0 if reading is None else reading.power_kw),
             backup_load_kw=None if report is None else report.backup_load_kw,
-            local_duty=_on_local_duty(report),
+            local_duty=status.in_outage,
             permit_used_h=used_h,
             alert_used_h=alert_h,
             starts_24h=ledger.starts_24h(device_id),
@@ -78,10 +78,6 @@ class ContextMaker:
             reading_limit_s=self._config.stale_s,
             utility_limit_s=self._config.stale_s,
         )
-
-
-def _on_local_duty(report: SiteReport | None) -> bool:
-    return report is not None and not report.utility_ok
 
 
 __all__ = ["LONG_S", "ContextMaker"]

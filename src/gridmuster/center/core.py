@@ -28,9 +28,10 @@ from gridmuster.center.session import Session
 from gridmuster.center.sources import SourceBook
 from gridmuster.center.view import Mode, PlantView
 from gridmuster.center.watchman import Watchman
+from gridmuster.dispatch.commitment import forgive_deaf
 from gridmuster.fleet.model import Fleet
 from gridmuster.safety import Context
-from gridmuster.signals import Frame, Lease, Order, Setpoint, encode
+from gridmuster.signals import Frame, Lease, Setpoint, encode
 from gridmuster.state.keeper import StateKeeper
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.topics import Topics
@@ -160,6 +161,7 @@ class Core:
         memory = self.state
         self._operator.expire(now_ms)
         self._calls.forgive(now_ms)
+        forgive_deaf(memory.commitment, now_ms)
         for device_id in list(memory.calls.calls):
             device = self.fleet.device_by_id[device_id]
             if self._calls.overdue(device, now_ms):  # type: ignore[arg-type]
@@ -199,14 +201,10 @@ class Core:
             for device_id, setpoint in decision.wished.items():
                 site = self.fleet.device_by_id[device_id].site
                 by_site.setdefault(site, []).append(setpoint)
-        for device_id in memory.operator.stopped:
+        for device_id, order in self._operator.orders(now_ms):
             site = self.fleet.device_by_id[device_id].site
             kept = [s for s in by_site.get(site, ()) if s.device != device_id]
-            by_site[site] = [*kept, Setpoint(device_id, Order.EMERGENCY_STOP)]
-        for device_id in list(memory.operator.resetting):
-            site = self.fleet.device_by_id[device_id].site
-            by_site.setdefault(site, []).insert(0, Setpoint(device_id, Order.RESET))
-        memory.operator.resetting.clear()
+            by_site[site] = [*kept, Setpoint(device_id, order)]
         commands = self._desk.issue(now_ms, memory.session.center_id, memory.session.fence, by_site)
         for command in commands:
             for setpoint in command.setpoints:

@@ -90,7 +90,7 @@ class Decider:
             asked: what a device was last asked, None for nothing.
         """
         status = snapshot.areas[area.id]
-        sources = self._sources.area(area.id, snapshot, plan, operator, context_of)
+        sources = self._sources.area(area.id, snapshot, plan, operator, memory.deaf, context_of)
         grid = self._grid_offer(area, status)
         import_cap_kw = 0.0 if grid is None else grid.import_limit_kw
         fixed_kw = sum(sources.fixed_kw.values())
@@ -102,7 +102,7 @@ class Decider:
             DEFAULT_PRICE_USD_PER_KWH if grid is None else grid.import_usd_per_kwh,
         )
         commitment = decide(snapshot.now_ms, sources.units, need, memory)
-        dispatch = self._dispatch(status, sources, commitment, grid, operator)
+        dispatch = self._dispatch(status, sources, commitment, grid, operator, memory)
         wished, vetoes = self._wishes(
             sources, commitment, dispatch, snapshot, operator, context_of, asked
         )
@@ -142,13 +142,15 @@ class Decider:
         commitment: AreaCommitment,
         grid: GridOffer | None,
         operator: OperatorMemory,
+        memory: CommitmentMemory,
     ) -> AreaDispatch:
         left_kw = status.need_kw - sum(sources.fixed_kw.values())
         offers = list(sources.offers.values())
         for unit in sources.units:
             device = unit.device
             held = operator.overrides.get(device.id)
-            if not commitment.wanted[device.id] or not unit.on or unit.power_kw <= 0.0:
+            idle = not commitment.wanted[device.id] or not unit.on or unit.power_kw <= 0.0
+            if idle or device.id in memory.deaf:
                 left_kw -= unit.power_kw
             elif held is not None and held.power_kw is not None:
                 left_kw -= held.power_kw
@@ -203,6 +205,9 @@ class Decider:
             if held is not None and held.power_kw is not None:
                 return Setpoint(device.id, Order.RUN, held.power_kw, Purpose.OPERATOR)
             start_kw = min(max(unit.limit_kw, 0.0), device.min_load_fraction * device.rated_kw)
+            if unit.power_kw > 0.0 and last is not None and last.order is Order.RUN:
+                # It does not follow for now; what was asked of it stands.
+                start_kw = last.power_kw
             power_kw = dispatch.power_kw.get(device.id, start_kw)
             return Setpoint(device.id, Order.RUN, round(power_kw, 2))
         state = snapshot.readings[device.id].state

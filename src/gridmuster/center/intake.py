@@ -12,6 +12,7 @@ from gridmuster.center.operator import OperatorDesk
 from gridmuster.center.planner import Planner
 from gridmuster.center.recorder import Recorder
 from gridmuster.center.session import Session
+from gridmuster.dispatch.commitment import Deaf
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
 from gridmuster.planning.problem import PlanSolution
@@ -32,6 +33,7 @@ from gridmuster.signals import (
     SiteReport,
 )
 from gridmuster.state.keeper import StateKeeper
+from gridmuster.state.snapshot import serves_itself
 
 
 class Intake:
@@ -110,7 +112,7 @@ class Intake:
         if not self._keeper.take_report(report, at_ms):
             self._state.counters.late += 1
             return
-        outage = not report.utility_ok
+        outage = serves_itself(report)
         for reading in report.devices:
             device = self._generators.get(reading.device)
             if device is None:
@@ -128,13 +130,27 @@ class Intake:
     def _ack(self, ack: Ack, at_ms: int) -> None:
         self._session.hear_ack(ack)
         for refusal in self._desk.take_ack(ack, at_ms):
-            if refusal.device not in self._devices:
+            device = refusal.device
+            if device not in self._devices or not self._asked_to_run(ack.site, device):
                 continue
-            generator = self._generators.get(refusal.device)
-            if generator is None:
-                continue
-            if refusal.outcome is Outcome.REFUSED and self._asked_to_run(ack.site, refusal.device):
-                self._calls.hold_off(refusal.device, f"site refused: {refusal.reason}", at_ms)
+            resting = device in self._generators and not self._calls.is_on(device)
+            if refusal.outcome is Outcome.FAILED and not resting:
+                self._state.commitment.deaf[device] = Deaf(at_ms, refusal.reason)
+            elif refusal.outcome is Outcome.REFUSED and resting:
+                self._calls.hold_off(device, f"site refused: {refusal.reason}", at_ms)
+        self._settle(ack)
+
+    def _settle(self, ack: Ack) -> None:
+        """A device that reached its setpoint follows again; a reset that arrived is over."""
+        for answer in ack.devices:
+            if answer.outcome is Outcome.DONE:
+                self._state.commitment.deaf.pop(answer.device, None)
+        sent = self._state.commands.sent.get(ack.site)
+        if sent is None or sent.id != ack.command_id or not sent.answered:
+            return
+        for setpoint in sent.setpoints:
+            if setpoint.order is Order.RESET:
+                self._state.operator.resetting.pop(setpoint.device, None)
 
     def _asked_to_run(self, site: str, device: str) -> bool:
         return any(

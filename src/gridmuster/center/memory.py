@@ -66,6 +66,7 @@ class CoreState(Struct):
             self.plant.readings,
             self.commitment.extras,
             self.commitment.failures,
+            self.commitment.deaf,
             self.operator.overrides,
             self.operator.resetting,
             self.calls.calls,

@@ -6,8 +6,11 @@ from msgspec import Struct, field
 
 from gridmuster.center.config import CenterConfig
 from gridmuster.fleet.model import Fleet
-from gridmuster.signals import Action, OperatorRequest, Scope
+from gridmuster.signals import Action, OperatorRequest, Order, Scope
 from gridmuster.units import MS_PER_S
+
+#: Longest time for which a reset is asked of a site that does not answer, s.
+RESET_S = 120
 
 
 class Override(Struct):
@@ -84,6 +87,7 @@ class OperatorDesk:
         if request.action is Action.EMERGENCY_STOP:
             for device in devices:
                 memory.stopped[device] = request.actor
+                memory.resetting.pop(device, None)
                 memory.overrides.pop(device, None)
             return f"emergency stop latched on {len(devices)} device(s)"
         if request.action is Action.RESET:
@@ -119,6 +123,22 @@ class OperatorDesk:
             self.memory.overrides[held] = Override(request.power_kw, until_ms, request.actor)
         wish = "off" if request.power_kw is None else f"{request.power_kw:g} kW"
         return f"override to {wish} on {len(devices)} device(s)"
+
+    def orders(self, now_ms: int) -> list[tuple[str, Order]]:
+        """What persons ask of devices beside power: stops that are latched, resets under way.
+
+        A reset is asked until its site answers, at the most for `RESET_S`.
+
+        Args:
+            now_ms: now, ms.
+        """
+        memory = self.memory
+        since_ms = now_ms - RESET_S * MS_PER_S
+        for device in [d for d, at_ms in memory.resetting.items() if at_ms < since_ms]:
+            del memory.resetting[device]
+        orders = [(device, Order.EMERGENCY_STOP) for device in memory.stopped]
+        orders += [(device, Order.RESET) for device in memory.resetting]
+        return [(device, order) for device, order in orders if device in self._fleet.device_by_id]
 
     def expire(self, now_ms: int) -> list[str]:
         """Drop overrides whose time is over; returns their devices."""

@@ -178,7 +178,7 @@ class Recorder:
 
     def _say(self, at_ms: int, device: str, kind: str, text: str) -> None:
         decisions = self._state.decisions
-        decisions.append(DecisionView(at_ms, device, kind, text))
+        decisions.append(DecisionView(at_ms, device, kind, text.removeprefix(f"{device} ")))
         del decisions[:-KEEP]
 
     def record(

@@ -6,10 +6,10 @@ operator holds it) is fixed at what it was last seen or told to give, and stays 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
-from gridmuster.center.calls import FAILED_STATES, ON_STATES
+from gridmuster.center.calls import FAILED_STATES, LONG_S, ON_STATES
 from gridmuster.center.operator import OperatorMemory
 from gridmuster.dispatch.commitment import Unit
 from gridmuster.dispatch.economic import Offer
@@ -22,7 +22,7 @@ from gridmuster.dispatch.offers import (
 from gridmuster.fleet.devices import Device, Generator, Store
 from gridmuster.fleet.economics import CostLine, cost_line
 from gridmuster.fleet.model import Fleet, Site
-from gridmuster.safety import Context, Refused, check
+from gridmuster.safety import Context, Refused, check, permits
 from gridmuster.signals import DeviceReading, DeviceState, Order, Purpose, Setpoint, SwitchMode
 from gridmuster.state.snapshot import SiteStatus, Snapshot
 
@@ -69,6 +69,12 @@ class SourceBook:
             for device in fleet.devices
             if isinstance(device, Generator)
         }
+        self._barred: dict[str, str] = {
+            device.id: f"permit {device.permit.permit_class.value} forbids demand"
+            for device in fleet.devices
+            if isinstance(device, Generator)
+            and not permits.allows(device.permit.permit_class, Purpose.DEMAND)
+        }
         self.merit: dict[str, float] = {
             device.id: self._merit_usd_per_kwh(device)
             for device in fleet.devices
@@ -89,6 +95,7 @@ class SourceBook:
         snapshot: Snapshot,
         plan: PlanNow,
         operator: OperatorMemory,
+        deaf: Container[str],
         context_of: Callable[[str], Context],
     ) -> AreaSources:
         """What the area's devices can do now.
@@ -98,6 +105,7 @@ class SourceBook:
             snapshot: the frozen picture.
             plan: what the plan says of this moment.
             operator: overrides and stops.
+            deaf: devices that do not follow their setpoint.
             context_of: safety context by device id.
         """
         sources = AreaSources()
@@ -106,7 +114,7 @@ class SourceBook:
             status = snapshot.sites[site.id]
             if not devices or status.report is None or status.in_outage:
                 continue
-            self._site(sources, site, devices, status, snapshot, plan, operator, context_of)
+            self._site(sources, site, devices, status, snapshot, plan, operator, deaf, context_of)
         return sources
 
     def _site(
@@ -118,6 +126,7 @@ class SourceBook:
         snapshot: Snapshot,
         plan: PlanNow,
         operator: OperatorMemory,
+        deaf: Container[str],
         context_of: Callable[[str], Context],
     ) -> None:
         report = status.report
@@ -141,7 +150,8 @@ class SourceBook:
                 if unit.on:
                     room_kw -= max(reading.power_kw, 0.0)
                 continue
-            if not status.fresh or not _commandable(reading) or device.id in operator.stopped:
+            held_off = device.id in operator.stopped or device.id in deaf
+            if not status.fresh or not _commandable(reading) or held_off:
                 sources.fixed_kw[device.id] = reading.power_kw
                 room_kw -= max(reading.power_kw, 0.0)
                 continue
@@ -174,9 +184,15 @@ class SourceBook:
         operator: OperatorMemory,
         context_of: Callable[[str], Context],
     ) -> Unit:
-        context = context_of(device.id)
-        verdict = check(context, Setpoint(device.id, Order.RUN, limit_kw, Purpose.DEMAND))
-        blocked = verdict.reason if isinstance(verdict, Refused) else ""
+        blocked = self._barred.get(device.id, "")
+        # A set that may never serve demand is not asked about in every cycle; where its site runs
+        # it, how long it has been on is the site's business.
+        in_state_s = LONG_S
+        if not blocked:
+            context = context_of(device.id)
+            verdict = check(context, Setpoint(device.id, Order.RUN, limit_kw, Purpose.DEMAND))
+            blocked = verdict.reason if isinstance(verdict, Refused) else ""
+            in_state_s = context.state_age_s
         held = operator.overrides.get(device.id)
         override: str | None = None
         if held is not None:
@@ -186,7 +202,7 @@ class SourceBook:
             reading.state in ON_STATES,
             limit_kw,
             reading.power_kw,
-            context.state_age_s,
+            in_state_s,
             self.merit[device.id],
             blocked,
             plan.on.get(device.id, False),

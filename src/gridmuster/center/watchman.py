@@ -80,7 +80,12 @@ class Watchman:
                     f"outage:{site_id}",
                     Severity.WARNING,
                     site_id,
-                    f"utility outage; the site's load is on {status.report.supply.value} supply",
+                    (
+                        "utility back, the site returns to it soon"
+                        if status.report.utility_ok
+                        else "utility outage"
+                    )
+                    + f"; the site's load is on {status.report.supply.value} supply",
                     "the site serves itself first; check its fuel",
                 )
             # A report that was long on its way looks like one from a slow clock.
@@ -132,7 +137,11 @@ class Watchman:
                     "no word of the area's connection; import is estimated",
                     "check the feed of the utility's meter",
                 )
-        for user_id, estimate_kw in snapshot.silent.items():
+        # Meters are asked for a while before their silence means anything.
+        session = self._state.session
+        heard_ms = snapshot.now_ms - session.since_ms
+        listening = heard_ms < self._config.stale_s * MS_PER_S
+        for user_id, estimate_kw in () if listening else snapshot.silent.items():
             self._board.raise_alarm(
                 f"meter:{user_id}",
                 Severity.NOTE,
@@ -149,6 +158,14 @@ class Watchman:
                 device_id,
                 failure.cause,
                 "look at it at the site, then reset",
+            )
+        for device_id, deaf in self._state.commitment.deaf.items():
+            self._board.raise_alarm(
+                f"deaf:{device_id}",
+                Severity.WARNING,
+                device_id,
+                f"does not follow its setpoint: {deaf.cause}",
+                "counted at what it is measured to give; check its controller",
             )
         for device_id, actor in self._state.operator.stopped.items():
             self._board.raise_alarm(

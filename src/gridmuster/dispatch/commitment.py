@@ -14,9 +14,15 @@ from typing import Literal
 from msgspec import Struct, field
 
 from gridmuster.fleet.devices import Generator
+from gridmuster.units import MS_PER_S
 
 #: Need above capacity by less than this share is left to the next plan.
 TOLERANCE_FRACTION = 0.005
+#: Time after a failure in which a start counts as its replacement, s (`domain.md` section 6,
+#: invariant 6: decide within 30 s).
+SETTLED_S = 30
+#: How long a device that does not follow is counted as it is before it is asked again, s.
+DEAF_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,19 @@ class Failure(Struct):
     until_ms: int = 0
 
 
+class Deaf(Struct):
+    """A device that was measured not to follow its setpoint: since when (ms), and what was seen."""
+
+    at_ms: int
+    cause: str
+
+
 class CommitmentMemory(Struct):
     """What real-time commitment remembers; plain data for the checkpoint."""
 
     extras: dict[str, Extra] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
+    deaf: dict[str, Deaf] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +191,9 @@ def decide(
             lost.pop(0)[1].replaced = True
             covered_kw = 0.0
     for _, failure in lost:
-        failure.replaced = failure.replaced or bool(starts) or not merit
+        # Where nothing is missing nothing is replaced; a start much later has its own cause.
+        settled = now_ms - failure.at_ms >= SETTLED_S * MS_PER_S
+        failure.replaced = failure.replaced or bool(starts) or not merit or settled
     largest_kw, largest = _largest(units, wanted, need)
     refused = {
         unit.device.id: reason
@@ -195,6 +211,18 @@ def decide(
         max(min(deficit_kw + largest_kw, largest_kw), 0.0),
         refused,
     )
+
+
+def forgive_deaf(memory: CommitmentMemory, now_ms: int) -> None:
+    """Ask devices again that did not follow a while ago.
+
+    Args:
+        memory: what is remembered.
+        now_ms: now, ms.
+    """
+    since_ms = now_ms - DEAF_S * MS_PER_S
+    for device in [d for d, deaf in memory.deaf.items() if deaf.at_ms <= since_ms]:
+        del memory.deaf[device]
 
 
 def drop_extras(memory: CommitmentMemory, planned_since_ms: int) -> None:

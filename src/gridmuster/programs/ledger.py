@@ -8,6 +8,10 @@ from gridmuster.signals import DeviceReading, Purpose
 from gridmuster.units import MS_PER_HOUR
 
 DAY_MS = 24 * MS_PER_HOUR
+#: What an hour meter may gain beyond the time that passed (its resolution), h.
+SLACK_H = 0.1
+#: Starts that are believed between two readings.
+MOST_STARTS = 20
 
 
 class Account(Struct):
@@ -17,6 +21,7 @@ class Account(Struct):
     last_starts: int | None = None
     hours_h: dict[str, float] = field(default_factory=dict)
     starts_ms: list[int] = field(default_factory=list)
+    last_ms: int = 0
 
 
 class Ledger(Struct):
@@ -38,11 +43,15 @@ class Ledger(Struct):
         if reading.run_h is not None:
             if account.last_run_h is not None and reading.run_h > account.last_run_h:
                 gained_h = reading.run_h - account.last_run_h
+                # No engine runs longer than time passes: a meter that was exchanged or stuttered.
+                gained_h = min(gained_h, (now_ms - account.last_ms) / MS_PER_HOUR + SLACK_H)
                 account.hours_h[purpose] = account.hours_h.get(purpose, 0.0) + gained_h
-            account.last_run_h = max(reading.run_h, account.last_run_h or 0.0)
+            account.last_run_h = reading.run_h
+            account.last_ms = now_ms
         if reading.starts is not None:
             if account.last_starts is not None and reading.starts > account.last_starts:
-                account.starts_ms.extend([now_ms] * (reading.starts - account.last_starts))
+                gained = min(reading.starts - account.last_starts, MOST_STARTS)
+                account.starts_ms.extend([now_ms] * gained)
             account.last_starts = reading.starts
         if account.starts_ms and account.starts_ms[0] <= now_ms - DAY_MS:
             account.starts_ms = [at_ms for at_ms in account.starts_ms if at_ms > now_ms - DAY_MS]

@@ -116,16 +116,21 @@ class RecordedCore:
                 first = self._waiting[0]
                 self._journal.append_cycle(first.now_ms, first.inbound, first.outbound)
                 self._waiting.popleft()
-            self.error = ""
-            self._checkpoint()
         except JournalError as error:
             self.error = str(error)
             return False
+        self._checkpoint()
         return True
 
     def _checkpoint(self) -> None:
         now_ms = self.core.now_ms
         if now_ms >= self._checkpoint_due_ms:
             if self._checkpoint_due_ms:
-                self._journal.append_checkpoint(now_ms, self.core.state_bytes())
+                try:
+                    self._journal.append_checkpoint(now_ms, self.core.state_bytes())
+                except JournalError as error:
+                    # Every cycle is recorded all the same; a rebuild only takes longer.
+                    self.error = str(error)
+                    return
             self._checkpoint_due_ms = now_ms + self.core.config.checkpoint_every_s * 1000
+        self.error = ""

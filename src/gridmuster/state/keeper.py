@@ -22,6 +22,8 @@ from gridmuster.units import MS_PER_S
 #: A site whose clock is further off than this cannot judge the age of a command
 #: (`domain.md` section 6, invariant 8).
 SKEW_LIMIT_S = 5.0
+#: Time over which the least delay of a site's messages tells how far its clock is off, s.
+SKEW_WINDOW_S = 60
 #: Time constant with which the difference to the area's meter is learned, s.
 UNMETERED_TIME_CONSTANT_S = 60.0
 
@@ -35,6 +37,21 @@ class SiteMemory(Struct):
     demand_at_ms: int = 0
     demand_sequence: int = 0
     late: int = 0
+    skew_at_ms: int = 0
+
+    def note_clock(self, at_ms: int, received_ms: int) -> None:
+        """Learn how far the site's clock is off.
+
+        A message that is held up on the way looks like a clock behind, so the least delay of the
+        last minute counts.
+
+        Args:
+            at_ms: the message's own stamp, ms.
+            received_ms: when it came, ms.
+        """
+        skew_s = (at_ms - received_ms) / MS_PER_S
+        if skew_s >= self.skew_s or received_ms - self.skew_at_ms >= SKEW_WINDOW_S * MS_PER_S:
+            self.skew_s, self.skew_at_ms = skew_s, received_ms
 
 
 class MeterMemory(Struct):
@@ -114,12 +131,12 @@ class StateKeeper:
         """
         memory = self.memory.sites[report.site]
         last = memory.report
-        if last is not None and (report.at_ms, report.sequence) <= (last.at_ms, last.sequence):
+        if last is not None and _is_late(report, last.at_ms, last.sequence):
             memory.late += 1
             return False
         memory.report = report
         memory.received_ms = received_ms
-        memory.skew_s = (report.at_ms - received_ms) / MS_PER_S
+        memory.note_clock(report.at_ms, received_ms)
         known = self._known_devices[report.site]
         for reading in report.devices:
             if reading.device in known:
@@ -133,7 +150,7 @@ class StateKeeper:
             The end-users whose reading is news.
         """
         memory = self.memory.sites[report.site]
-        if (report.at_ms, report.sequence) <= (memory.demand_at_ms, memory.demand_sequence):
+        if _is_late(report, memory.demand_at_ms, memory.demand_sequence):
             memory.late += 1
             return []
         memory.demand_at_ms, memory.demand_sequence = report.at_ms, report.sequence
@@ -153,7 +170,7 @@ class StateKeeper:
         """Take the state of an area's connection; False when it is late or a duplicate."""
         memory = self.memory.areas[signal.area]
         last = memory.grid
-        if last is not None and (signal.at_ms, signal.sequence) <= (last.at_ms, last.sequence):
+        if last is not None and _is_late(signal, last.at_ms, last.sequence):
             return False
         memory.grid, memory.grid_received_ms = signal, received_ms
         return True
@@ -263,6 +280,15 @@ class StateKeeper:
         memory.unmetered_kw += gain * (
             memory.grid.import_kw - expected_import_kw - memory.unmetered_kw
         )
+
+
+def _is_late(message: SiteReport | DemandReport | GridSignal, at_ms: int, sequence: int) -> bool:
+    """Whether a message is no newer than the last one.
+
+    Either stamp may show that it is newer: the sequence when a clock was set back, the time when
+    a sender forgot its sequence.
+    """
+    return message.at_ms <= at_ms and message.sequence <= sequence
 
 
 def supplied_locally(report: SiteReport) -> bool:

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 
 from gridmuster.signals import Alert, DeviceReading, GridSignal, Price, Quality, SiteReport
 
+#: Alarm with which a site says that it serves itself: from the loss of the utility until it has
+#: gone back to it, some minutes after the utility itself is back.
+LOCAL_DUTY = "local_duty"
+
+
+def serves_itself(report: SiteReport) -> bool:
+    """Whether a site says that its utility is away or that it has not gone back to it yet."""
+    return not report.utility_ok or LOCAL_DUTY in report.alarms
+
 
 @dataclass(frozen=True, slots=True)
 class SiteStatus:
@@ -31,8 +40,8 @@ class SiteStatus:
 
     @property
     def in_outage(self) -> bool:
-        """Whether the site last said that its utility is away."""
-        return self.report is not None and not self.report.utility_ok
+        """Whether the site last said that it serves itself, its utility being away or just back."""
+        return self.report is not None and serves_itself(self.report)
 
 
 @dataclass(frozen=True, slots=True)
