@@ -78,7 +78,7 @@ class Planner:
         if not state.session.center_id or now_ms < memory.next_request_ms:
             return None
         waiting_ms = now_ms - memory.pending_since_ms
-        if memory.pending_id and waiting_ms < 2 * config.plan_every_s * MS_PER_S:
+        if memory.pending_id and waiting_ms < config.plan_every_s * MS_PER_S:
             return None
         if any(status.report is None for status in snapshot.sites.values()) and (
             now_ms - state.session.since_ms < config.recovery_s * MS_PER_S

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 
 import msgspec
+import structlog
 
 from gridmuster.center.planmemory import PlanRequest
 from gridmuster.planning.areas import solve_by_area
 from gridmuster.signals import encode
+
+log = structlog.get_logger()
 
 
 def solve_encoded(request: bytes) -> bytes:
@@ -29,15 +32,18 @@ def solve_encoded(request: bytes) -> bytes:
 class Solver:
     """One process that makes plans, started when the first is asked for.
 
+    A planner that breaks costs one plan, not the center: the core keeps the plan before it, covers
+    in real time, says that its plan is old, and asks again.
+
     Args:
         processes: how many; 0 makes plans in this process, at once.
     """
 
     def __init__(self, processes: int = 1) -> None:
+        self._processes = processes
         self._pool: ProcessPoolExecutor | None = None
-        if processes > 0:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(processes, mp_context=context)
+        #: Plans that could not be made.
+        self.failures = 0
 
     def ask(
         self, request: PlanRequest, done: Callable[[bytes], None] | None = None
@@ -46,17 +52,35 @@ class Solver:
 
         Args:
             request: what to plan.
-            done: told the encoded plan when it is there, on a thread of the pool.
+            done: told the encoded plan when it is there, on a thread of the pool; not told when
+                the planner broke.
         """
         body = msgspec.msgpack.encode(request)
-        if self._pool is None:
-            future: Future[bytes] = Future()
+        future: Future[bytes]
+        if self._processes == 0:
+            future = Future()
             future.set_result(solve_encoded(body))
         else:
+            if self._pool is None:
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(self._processes, mp_context=context)
             future = self._pool.submit(solve_encoded, body)
-        if done is not None:
-            future.add_done_callback(lambda over: done(over.result()))
+        future.add_done_callback(lambda over: self._over(over, done))
         return future
+
+    def _over(self, over: Future[bytes], done: Callable[[bytes], None] | None) -> None:
+        if over.cancelled():
+            return
+        error = over.exception()
+        if error is None:
+            if done is not None:
+                done(over.result())
+            return
+        self.failures += 1
+        log.error("planner", error=repr(error))
+        if isinstance(error, BrokenExecutor):
+            # A pool whose process died takes no more work; the next request starts another.
+            self._pool = None
 
     def close(self) -> None:
         """Stop the process; a plan under way is dropped."""
