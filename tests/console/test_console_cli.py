@@ -59,6 +59,8 @@ class Shell:
             dimensions=(40, 120),
             timeout=DEADLINE_S,
             encoding="utf-8",
+            # Ctrl-C makes the terminal drop what it holds, in the middle of a character too.
+            codec_errors="replace",
         )
 
 

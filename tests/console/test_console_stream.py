@@ -218,6 +218,39 @@ def test_silence_is_broken_by_heartbeats() -> None:
     assert set(sent[2:5]) == {b": alive\n\n"}
 
 
+def test_a_client_may_ask_for_fewer_editions_and_misses_no_change(center: Center) -> None:
+    feed: Feed = center.app.state.feed
+    path = "/api/v1/stream?every_s=0.2&topics=alarms"
+    rounds = 400
+    with center.client() as client, client.stream("GET", path) as answer:
+        events = events_of(answer.iter_lines())
+        edition_of(events)
+        for number in range(rounds):
+            alarm = structs.replace(VIEW.alarms[0], id=f"a{number % 7}", text=str(number))
+            changed = structs.replace(VIEW, alarms=[alarm], cycle=number)
+            center.call(feed.publish, changed)
+        found: dict[str, str] = {alarm.id: alarm.text for alarm in VIEW.alarms}
+        editions = 0
+        while True:
+            edition = edition_of(events)
+            editions += 1
+            for name, data, _ in edition:
+                if name == "alarms":
+                    found = {} if data["full"] else found
+                    found = {k: text for k, text in found.items() if k not in data["gone"]}
+                    found |= {row["id"]: row["text"] for row in data["changed"]}
+            if edition[-1][1]["cycle"] == rounds - 1:
+                break
+    assert found == {f"a{(rounds - 1) % 7}": str(rounds - 1)}
+    assert editions < rounds / 4
+
+
+@pytest.mark.parametrize("every_s", ["-1", "61", "nan", "inf", "x"])
+def test_a_pace_out_of_bounds_is_refused(center: Center, every_s: str) -> None:
+    with center.client() as client:
+        assert client.get(f"/api/v1/stream?every_s={every_s}").status_code == 422
+
+
 def test_the_schema_names_every_event(center: Center) -> None:
     with center.client() as client:
         found = client.get("/api/v1/schema").json()

@@ -467,11 +467,12 @@ def test_on_a_terminal_the_screen_is_taken_and_given_back() -> None:
     console = Console(file=out, force_terminal=True, width=100, height=30)
     with Screen(console) as screen:
         screen.show(plant())
-        screen.show(plant(seed=2))
+        for _ in range(1000):
+            screen.show(plant(3))
     text = out.getvalue()
     assert text.startswith("\x1b[?1049h") and "\x1b[?1049l" in text
     assert "\x1b[2J" not in text.partition("commanding")[2]
-    assert text.count("GRIDMUSTER") == 2
+    assert 1 <= text.count("GRIDMUSTER") < 100
 
 
 def test_the_drawing_needs_nothing_from_the_network() -> None:

@@ -30,6 +30,8 @@ COMMAND_TIMEOUT_S: Final = 35.0
 COMMAND_TRIES: Final = 3
 #: Without any word for so long the stream is taken for dead, s.
 SILENCE_S: Final = 2.5 * HEARTBEAT_S
+#: Shortest time between two editions that are asked for, s.
+EVERY_S: Final = 0.2
 FIRST_RETRY_S: Final = 0.25
 LAST_RETRY_S: Final = 5.0
 #: Statuses that another attempt may cure.
@@ -263,7 +265,9 @@ class Follower:
         self, http: httpx.AsyncClient, trouble: Trouble
     ) -> AsyncIterator[tuple[str, str]]:
         """One connection's events, from the last edition that is complete."""
-        params = {"topics": ",".join(self._topics)} if self._topics else {}
+        params = {"every_s": str(EVERY_S)}
+        if self._topics:
+            params["topics"] = ",".join(self._topics)
         headers = {"Accept": "text/event-stream"}
         if self._last_id:
             headers["Last-Event-ID"] = self._last_id

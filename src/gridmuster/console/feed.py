@@ -85,11 +85,11 @@ class Reader:
 
     def __init__(self) -> None:
         self.wake = asyncio.Event()
-        self.closed = False
+        self.end = asyncio.Event()
 
     def close(self) -> None:
         """Let the reader come to its end."""
-        self.closed = True
+        self.end.set()
         self.wake.set()
 
 

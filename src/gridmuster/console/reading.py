@@ -310,6 +310,15 @@ async def stream(
     since: Annotated[
         str | None, Query(max_length=64, description="id of the last event at hand")
     ] = None,
+    every_s: Annotated[
+        float,
+        Query(
+            ge=0.0,
+            le=60.0,
+            allow_inf_nan=False,
+            description="shortest time between two editions, s of real time",
+        ),
+    ] = 0.0,
     last_event_id: Annotated[
         str | None, Header(max_length=64, description="the same, as browsers send it")
     ] = None,
@@ -322,7 +331,7 @@ async def stream(
     wanted = _topics(topics)
     if feed.readers >= MAX_STREAMS:
         raise Problem(503, "busy", f"{MAX_STREAMS} streams are open; that is the limit.")
-    return EventStream(feed, wanted, feed.after(last_event_id or since))
+    return EventStream(feed, wanted, feed.after(last_event_id or since), every_s)
 
 
 @router.get(

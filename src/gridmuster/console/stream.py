@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from starlette.responses import Response
@@ -29,6 +30,7 @@ class EventStream(Response):
         feed: what to send.
         topics: which topics of it.
         after: the edition the client has, or None.
+        every_s: shortest time between two editions for this client, s of real time.
         heartbeat_s: longest silence, s.
     """
 
@@ -39,6 +41,7 @@ class EventStream(Response):
         feed: Feed,
         topics: Sequence[str],
         after: int | None,
+        every_s: float = 0.0,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
@@ -46,6 +49,7 @@ class EventStream(Response):
         self._feed = feed
         self._topics = topics
         self._after = after
+        self._every_s = every_s
         self._heartbeat_s = heartbeat_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +72,7 @@ class EventStream(Response):
 
     async def _send_editions(self, reader: Reader, send: Send) -> None:
         body = b"retry: %d\n\n" % RETRY_MS
-        while not reader.closed:
+        while not reader.end.is_set():
             reader.wake.clear()
             if self._after != self._feed.edition:
                 body += self._feed.events(self._topics, self._after)
@@ -77,8 +81,16 @@ class EventStream(Response):
                 async with asyncio.timeout(SEND_TIMEOUT_S):
                     await send({"type": "http.response.body", "body": body, "more_body": True})
                 body = b""
+                await self._pause(reader)
             if not reader.wake.is_set():
                 body = await self._quiet(reader)
+
+    async def _pause(self, reader: Reader) -> None:
+        """Keep the client's own pace, unless it is the end."""
+        if self._every_s > 0.0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._every_s):
+                    await reader.end.wait()
 
     async def _quiet(self, reader: Reader) -> bytes:
         """Wait for news; a heartbeat when there is none in time."""

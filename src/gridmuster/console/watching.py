@@ -19,14 +19,13 @@ from gridmuster.clock import monotonic_s
 from gridmuster.console.client import ApiClient, Follower
 from gridmuster.console.terminal import Screen, render_device, render_plant
 from gridmuster.console.terminal.canvas import Page
+from gridmuster.console.terminal.screen import REDRAW_S
 from gridmuster.console.terminal.words import age
 from gridmuster.errors import LinkError
 
-#: Shortest time between two drawings, s: faster than that nobody reads.
-REDRAW_S: Final = 0.2
 #: Without news for so long the picture says how old it is, s.
 OLD_S: Final = 12.0
-#: Plants of no more devices than this are printed whole when there is no terminal to fit.
+#: Lines of a page that is printed where there is no terminal to fit.
 PRINT_HEIGHT: Final = 60
 
 #: Ground and ink of the picture in the README; the sixteen colours are not used by the page.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -14,6 +15,7 @@ from gridmuster.console.terminal.palette import ACCENT, ASCII, INK, MUTED
 from gridmuster.console.terminal.words import clean
 
 SPARKS = "▁▂▃▄▅▆▇█"
+_CHART_STYLES = {"━": f"bold {ACCENT}", "▒": ACCENT, "░": MUTED, " ": ""}
 
 
 class Piece(NamedTuple):
@@ -50,12 +52,9 @@ def text(content: str = "", style: str = "") -> Text:
 
 
 def fit(line: Text, width: int) -> Text:
-    """A line of exactly that many cells; too long ones end in an ellipsis."""
-    found = line.copy()
-    found.no_wrap = True
-    found.end = ""
-    found.truncate(max(width, 0), overflow="ellipsis", pad=True)
-    return found
+    """The same line made exactly that many cells long; a longer one ends in an ellipsis."""
+    line.truncate(max(width, 0), overflow="ellipsis", pad=True)
+    return line
 
 
 def pack(pieces: Sequence[Piece], width: int, gap: int = 2) -> Text:
@@ -185,14 +184,13 @@ def chart(
     rows = [(row_of(a), row_of(b), row_of(c)) for a, b, c in zip(lows, middles, highs, strict=True)]
     lines = []
     for row in range(height - 1, -1, -1):
+        cells = "".join(
+            "━" if row == at else "▒" if least <= row <= most else "░" if row < least else " "
+            for least, at, most in rows
+        )
         line = text()
-        for from_row, at_row, to_row in rows:
-            if row == at_row:
-                line.append("━", f"bold {ACCENT}")
-            elif from_row <= row <= to_row:
-                line.append("▒", ACCENT)
-            else:
-                line.append("░" if row < from_row else " ", MUTED)
+        for cell, run in groupby(cells):
+            line.append("".join(run), _CHART_STYLES[cell])
         lines.append(line)
     return lines
 

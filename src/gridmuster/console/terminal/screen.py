@@ -10,11 +10,16 @@ from rich.console import Console
 from rich.live import Live
 
 from gridmuster.center.view import PlantView
+from gridmuster.clock import monotonic_s
 from gridmuster.console.terminal.canvas import Page
 from gridmuster.console.terminal.page import render_plant
 from gridmuster.console.terminal.words import plant_line
 from gridmuster.units import MS_PER_S
 
+#: Shortest time between two drawings, s of real time: nobody reads faster.
+REDRAW_S: Final = 0.2
+#: Drawing takes at most this share of the time, however slow the machine is.
+DRAWING_SHARE: Final = 0.1
 #: Plant time between two lines where there is no terminal, s.
 LINE_EVERY_S: Final = 900.0
 
@@ -24,7 +29,8 @@ Render = Callable[[PlantView, int, int, str], Page]
 class Screen:
     """Where a running plant is shown; a context manager.
 
-    On a terminal the page fills the alternate screen, which is left as it was found; elsewhere
+    On a terminal the page fills the alternate screen, which is left as it was found. Views that
+    come faster than a page is worth drawing are passed over; the next one is shown. Elsewhere
     (a pipe, a log) a line is printed whenever plant time has moved on far enough, and when the
     center's mode or the note changes.
 
@@ -46,6 +52,7 @@ class Screen:
         self._live: Live | None = None
         self._told: tuple[str, str] | None = None
         self._told_ms = 0
+        self._draw_from_s = 0.0
 
     def __enter__(self) -> Self:
         """Take the terminal's alternate screen, if this is a terminal."""
@@ -79,9 +86,7 @@ class Screen:
             note: what the reader must know about the picture itself.
         """
         if self._live is not None:
-            size = self.console.size
-            page = self._render(view, size.width, size.height, note)
-            self._live.update(page, refresh=True)
+            self._draw(self._live, view, note)
             return
         state = (view.mode.value, note)
         if state == self._told and view.at_ms - self._told_ms < self._line_every_ms:
@@ -90,3 +95,13 @@ class Screen:
         line = plant_line(view) + (f" ({note})" if note else "")
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
         self.console.file.flush()
+
+    def _draw(self, live: Live, view: PlantView, note: str) -> None:
+        """Draw a page, if it is time for one."""
+        begun_s = monotonic_s()
+        if begun_s < self._draw_from_s:
+            return
+        size = self.console.size
+        live.update(self._render(view, size.width, size.height, note), refresh=True)
+        took_s = monotonic_s() - begun_s
+        self._draw_from_s = begun_s + max(REDRAW_S, took_s / DRAWING_SHARE)
