@@ -38,6 +38,7 @@ from gridmuster.fleet.model import (
 from gridmuster.report import Report, report_journal
 from gridmuster.signals import (
     Ack,
+    CycleRecord,
     DemandReport,
     DeviceOutcome,
     DeviceReading,
@@ -215,6 +216,13 @@ class Craft:
                 )
                 (outbound if leaves else inbound).append(frame)
             self.journal.append_cycle(self.now_ms, inbound, outbound)
+
+    def decide(self, record: CycleRecord, *commands: Said) -> None:
+        """Append a cycle with a decision's record and its commands."""
+        self.now_ms += CYCLE_MS
+        out = [Frame(self.topics.decision, encode(record), self.now_ms)]
+        out += [Frame(topic, encode(message), self.now_ms) for topic, message in commands]
+        self.journal.append_cycle(self.now_ms, (), out)
 
     def finish(self) -> Report:
         """Close the journal and report on it."""

@@ -103,6 +103,16 @@ class Plant:
         journal.append_header(encode_header(make_header(self.fleet, self.config, now_ms)), now_ms)
         return journal
 
+    def restart(self, journal: Path, center_id: str) -> None:
+        """Another center's process takes over, with what the last one knew and a new journal."""
+        state = self.recorded.core.state_bytes()
+        self.journal.close()
+        self.journal = self._open(journal)
+        core = Core(self.fleet, self.config, state)
+        self.recorded = RecordedCore(core, self.journal, center_id)
+        self.recorded.begin(self.world.now_ms, "test")
+        self.lockstep.recorded = self.recorded
+
     def run(self, minutes: float) -> None:
         """Run on for some minutes of plant time."""
         self.lockstep.run(self.world.now_ms + int(minutes * 60_000))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from crafting import TOWERS, Craft, run, stop
+
 from gridmuster.signals import (
     Action,
     Alert,

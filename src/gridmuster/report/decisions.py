@@ -26,6 +26,8 @@ GIVEN_UP_MS: Final = MS_PER_HOUR
 LEAST_SHORTFALL_KW: Final = 0.5
 OPTIMAL: Final = "optimal"
 FALLBACK: Final = "fallback"
+#: Kinds of alarm that pass on what a site or a device says itself.
+OWN_ALARMS: Final = frozenset({"site", "device"})
 
 
 @dataclass(slots=True)
@@ -140,7 +142,7 @@ class DecisionBook:
         self.cycles += 1
         self.vetoes += len(record.vetoes)
         for key in record.alarms_raised:
-            self.alarms[key.partition(":")[0]] += 1
+            self.alarms[_kind(key)] += 1
         for substitution in record.substitutions:
             self.substitutions += 1
             for device in substitution.replacements:
@@ -191,3 +193,9 @@ class DecisionBook:
         for device in late:
             del self._replacements[device]
             self.not_running += 1
+
+
+def _kind(key: str) -> str:
+    """What kind of alarm a key names: of a site's or device's own alarms, its word as well."""
+    parts = key.split(":")
+    return f"{parts[0]}: {parts[2]}" if parts[0] in OWN_ALARMS and len(parts) > 2 else parts[0]

@@ -17,7 +17,7 @@ PEAK_SLACK: Final = 3.0
 KEEP: Final = 500
 #: Time in which a bridge battery fills, h (lead-acid string; `domain.md` section 1).
 BRIDGE_FILL_H: Final = 10.0
-#: A rate held to the end of the period, however long: a silent meter's end-user is still there.
+#: A meter's power is held however long it is silent: its end-user is still there.
 FOREVER_MS: Final = 1 << 62
 
 
@@ -50,12 +50,13 @@ class Meter:
     ``steady_kw`` is what it showed a reading or two ago: the demand before a blackout.
     """
 
-    __slots__ = ("_last_kw", "area", "estimated_kwh", "tally", "user")
+    __slots__ = ("_began_ms", "_last_kw", "area", "estimated_kwh", "tally", "user")
 
     def __init__(self, user: EndUser, area: str, began_ms: int) -> None:
         self.user = user
         self.area = area
-        self.tally = Tally(PEAK_SLACK * user.peak_kw, began_ms)
+        self.tally = Tally(PEAK_SLACK * user.peak_kw, began_ms, FOREVER_MS)
+        self._began_ms = began_ms
         self.estimated_kwh = 0.0
         self._last_kw = (0.0, 0.0)
 
@@ -64,16 +65,27 @@ class Meter:
         """Demand before the last change, kW."""
         return max(self._last_kw)
 
+    def begin(self, at_ms: int) -> None:
+        """Begin anew at an instant, ms."""
+        self.tally.begin(at_ms)
+        self._began_ms = at_ms
+
     def take(self, at_ms: int, power_kw: float, energy_kwh: float, dark: bool) -> None:
-        """Take a reading; ``dark`` while the area is dead and it cannot show a demand."""
-        self.tally.take(at_ms, max(power_kw, 0.0), energy_kwh)
+        """Take a reading; ``dark`` while the area is dead and it cannot show a demand.
+
+        What it took before its first reading is estimated at the power it then shows.
+        """
+        first = self.tally.heard_ms is None
+        gained_kwh = self.tally.take(at_ms, max(power_kw, 0.0), energy_kwh)
+        if first and at_ms - self._began_ms > HOLD_MS:
+            self.estimated_kwh += gained_kwh
         if not dark:
             self._last_kw = (self._last_kw[1], power_kw)
 
     def end(self, at_ms: int) -> None:
         """Close at the end, ms; a silent meter's demand goes on as last heard, as an estimate."""
         heard_ms = self.tally.heard_ms
-        gained_kwh = self.tally.end(at_ms, FOREVER_MS)
+        gained_kwh = self.tally.end(at_ms)
         if heard_ms is not None and at_ms - heard_ms > HOLD_MS:
             self.estimated_kwh += gained_kwh
 
@@ -107,6 +119,14 @@ class SiteSupply:
         self._ok = True
         self._load_kw = site.backup_load_kw
         self._bridge_kwh = site.bridge_energy_kwh
+
+    def describe(self, site: Site) -> None:
+        """Take the site as a newer head has it."""
+        self.site = site
+        if self.at_ms is None:
+            self._load_kw = site.backup_load_kw
+            self._bridge_kwh = site.bridge_energy_kwh
+        self._bridge_kwh = min(self._bridge_kwh, site.bridge_energy_kwh)
 
     def begin(self) -> None:
         """Begin anew."""
@@ -241,12 +261,15 @@ class DemandBook:
             self._began_ms = now_ms
             self._dark_since.clear()
             for meter in self.meters.values():
-                meter.tally.begin(now_ms)
+                meter.begin(now_ms)
             for supply in self.supplies.values():
                 supply.begin()
         for site in fleet.sites:
-            if site.id not in self.supplies:
+            known = self.supplies.get(site.id)
+            if known is None:
                 self.supplies[site.id] = SiteSupply(site)
+            else:
+                known.describe(site)
             for user in fleet.end_users_of_site[site.id]:
                 if user.id not in self.meters:
                     self.meters[user.id] = Meter(user, site.area, now_ms)

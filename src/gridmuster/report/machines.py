@@ -41,19 +41,15 @@ class Machine:
 
     Args:
         device: the device.
+        fuel_price_usd: price of its fuel, USD per l or m3; 0 for what burns none.
         began_ms: start of the period, ms.
     """
 
     def __init__(self, device: Device, fuel_price_usd: float, began_ms: int) -> None:
-        self.device = device
-        self.generator = device if isinstance(device, Generator) else None
-        self.store = device if isinstance(device, Store) else None
-        self.renewable = isinstance(device, Photovoltaic | WindTurbine)
-        self.fuel_price_usd = fuel_price_usd
+        self.describe(device, fuel_price_usd)
         charge_kw = self.store.max_charge_kw if self.store else device.rated_kw
         self.produced = Tally(device.rated_kw, began_ms)
         self.absorbed = Tally(charge_kw, began_ms)
-        self._line: FuelLine | None = fuel_line(self.generator) if self.generator else None
         most_per_h = self._line.rate_per_h(device.rated_kw) * 1.1 if self._line else 0.0
         self.fuel = Tally(most_per_h, began_ms)
         self.hours = Tally(1.0, began_ms)
@@ -70,6 +66,15 @@ class Machine:
         self._turning = False
         self._spare_kw = 0.0
         self._spare_ms = began_ms
+
+    def describe(self, device: Device, fuel_price_usd: float) -> None:
+        """Take the device as a head has it; what was booked stays."""
+        self.device = device
+        self.generator = device if isinstance(device, Generator) else None
+        self.store = device if isinstance(device, Store) else None
+        self.renewable = isinstance(device, Photovoltaic | WindTurbine)
+        self.fuel_price_usd = fuel_price_usd
+        self._line: FuelLine | None = fuel_line(self.generator) if self.generator else None
 
     def begin(self, at_ms: int) -> None:
         """Begin anew at an instant; what was booked stays."""
@@ -196,7 +201,7 @@ class MachineBook:
             if known is None:
                 self.machines[device.id] = Machine(device, price, now_ms)
             else:
-                known.fuel_price_usd = price
+                known.describe(device, price)
 
     def report(self, at_ms: int, report: SiteReport) -> None:
         """Take a site's report."""

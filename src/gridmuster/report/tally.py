@@ -18,41 +18,54 @@ JUMP_SLACK: Final = 1.25
 #: A counter that falls by less than this share is noise of its transmission, no reset.
 NOISE_SHARE: Final = 1e-4
 NOISE: Final = 0.01
+#: A counter stands still and is believed until the rate says it should have gained this much, and
+#: what the highest rate gains in this time, h; below that its resolution explains it.
+STUCK: Final = 1.0
+STUCK_H: Final = 0.02
 
 
 class Tally:
     """The gain of one counter, with the rate it grows at as its stand-in.
 
-    While the counter moves, its gain counts. While it does not say (none, or zero), has jumped
+    What the counter gains counts. While it does not say (none, or zero), is stuck, has jumped
     beyond the possible, or was reset, the rate counts instead, held from reading to reading (over
     more than `HOLD_MS`, the mean of both ends). Between the start of the period and the first
     reading, and between the last reading and the end, the rate counts too.
 
     Args:
         most_per_h: the highest rate there can be, 1/h; gains beyond it are not believed.
+        began_ms: start of the period, ms.
+        hold_ms: longest time before the first and after the last reading for which the rate then
+            is believed, ms.
     """
 
     __slots__ = (
         "_at_ms",
         "_began_ms",
         "_booked",
+        "_hold_ms",
         "_last",
         "_loose",
         "_moved_ms",
         "_rate",
+        "_says",
+        "_stuck",
         "jumps",
         "most_per_h",
         "resets",
     )
 
-    def __init__(self, most_per_h: float, began_ms: int) -> None:
+    def __init__(self, most_per_h: float, began_ms: int, hold_ms: int = HOLD_MS) -> None:
         self.most_per_h = most_per_h
+        self._hold_ms = hold_ms
         self.resets = 0
         self.jumps = 0
         self._booked = 0.0
         self._loose = 0.0
         self._rate = 0.0
         self._last = 0.0
+        self._stuck = max(STUCK, STUCK_H * most_per_h)
+        self._says = False
         self._began_ms = began_ms
         self._moved_ms = began_ms
         self._at_ms: int | None = None
@@ -60,7 +73,12 @@ class Tally:
     @property
     def total(self) -> float:
         """What was gained so far."""
-        return self._booked + self._loose
+        return self._booked + self._unsaid
+
+    @property
+    def _unsaid(self) -> float:
+        """What the rate adds to what the counter said."""
+        return 0.0 if self._says and self._loose <= self._stuck else self._loose
 
     @property
     def heard_ms(self) -> int | None:
@@ -69,7 +87,7 @@ class Tally:
 
     def begin(self, at_ms: int) -> None:
         """Begin anew at an instant: the next reading is a first one. What was gained stays."""
-        self._booked += self._loose
+        self._booked += self._unsaid
         self._loose = 0.0
         self._rate = 0.0
         self._began_ms = at_ms
@@ -88,45 +106,47 @@ class Tally:
         """
         if self._at_ms is None:
             return self._first(at_ms, rate, value)
-        before = self._booked + self._loose
+        before = self._booked + self._unsaid
         passed_ms = at_ms - self._at_ms
-        mean = self._rate if passed_ms <= HOLD_MS else 0.5 * (self._rate + rate)
-        if mean:
-            self._loose += mean * passed_ms / MS_PER_HOUR
+        if passed_ms <= HOLD_MS:
+            self._loose += self._rate * passed_ms / MS_PER_HOUR
+        elif not value:
+            self._loose += 0.5 * (self._rate + rate) * passed_ms / MS_PER_HOUR
         self._at_ms = at_ms
         self._rate = rate
+        self._says = bool(value)
         if value and value != self._last:
             self._move(at_ms, value)
-        return self._booked + self._loose - before
+        return self._booked + self._unsaid - before
 
-    def end(self, at_ms: int, hold_ms: int = HOLD_MS) -> float:
+    def end(self, at_ms: int) -> float:
         """Close at the end of the period.
 
         Args:
             at_ms: the end, ms.
-            hold_ms: longest time for which the last rate is believed, ms.
 
         Returns:
             The change of `total`.
         """
         if self._at_ms is None:
             return 0.0
-        held_ms = min(max(at_ms - self._at_ms, 0), hold_ms)
+        held_ms = min(max(at_ms - self._at_ms, 0), self._hold_ms)
         change = self._rate * held_ms / MS_PER_HOUR
-        self._booked += self._loose + change
+        self._booked += self._unsaid + change
         self._loose = 0.0
         self._at_ms = at_ms
         return change
 
     def _first(self, at_ms: int, rate: float, value: float | None) -> float:
         led_ms = at_ms - self._began_ms
-        head = rate * led_ms / MS_PER_HOUR if 0 < led_ms <= HOLD_MS else 0.0
+        head = rate * led_ms / MS_PER_HOUR if 0 < led_ms <= self._hold_ms else 0.0
         if value:
             head = min(head, value)
         self._booked += head
         self._at_ms = self._moved_ms = at_ms
         self._rate = rate
         self._last = value or 0.0
+        self._says = bool(value)
         return head
 
     def _move(self, at_ms: int, value: float) -> None:

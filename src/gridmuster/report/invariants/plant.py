@@ -104,6 +104,14 @@ class DeviceNow:
     )
 
     def __init__(self, site: Site, device: Device) -> None:
+        self.hours_h = 0.0
+        self.describe(site, device)
+        self.year = 0
+        self.starts_ms: deque[int] = deque()
+        self.forget()
+
+    def describe(self, site: Site, device: Device) -> None:
+        """Take site and device as a head has them."""
         self.site = site
         self.device = device
         self.generator = device if isinstance(device, Generator) else None
@@ -113,10 +121,8 @@ class DeviceNow:
             site.transfer.engine_may_export
         )
         self.floor = fuel_kept(site, self.generator) if self.generator else 0.0
-        self.hours_h = self.generator.permit.hours_used_h if self.generator else 0.0
-        self.year = 0
-        self.starts_ms: deque[int] = deque()
-        self.forget()
+        used_h = self.generator.permit.hours_used_h if self.generator else 0.0
+        self.hours_h = max(self.hours_h, used_h)
 
     def forget(self) -> None:
         """Plant time went back: only hours stay."""
@@ -276,12 +282,19 @@ class Plant:
         """A head: what is new joins; when time went back all is forgotten."""
         self.fleet, self.settings = fleet, settings
         for site in fleet.sites:
-            if site.id not in self.sites:
-                devices = fleet.devices_of_site[site.id]
-                self.sites[site.id] = SiteNow(site, sum(device.rated_kw for device in devices))
-            for device in fleet.devices_of_site[site.id]:
-                if device.id not in self.devices:
+            devices = fleet.devices_of_site[site.id]
+            known_site = self.sites.get(site.id)
+            rated_kw = sum(device.rated_kw for device in devices)
+            if known_site is None:
+                self.sites[site.id] = SiteNow(site, rated_kw)
+            else:
+                known_site.site, known_site.rated_kw = site, rated_kw
+            for device in devices:
+                known = self.devices.get(device.id)
+                if known is None:
                     self.devices[device.id] = DeviceNow(site, device)
+                else:
+                    known.describe(site, device)
         if restarts:
             for one in self.sites.values():
                 one.forget()

@@ -35,7 +35,11 @@ class SessionChecks:
         """A center's process began, ms; it has to hear every site before it commands."""
         self._plant.center_id = center_id
         self._began_ms = at_ms
-        self._silent = set(self._plant.sites)
+        self._silent = {
+            name
+            for name, site in self._plant.sites.items()
+            if site.arrived_ms is None or site.at_ms < at_ms
+        }
         self._rival_fence = 0
 
     def heard(self, site: str, at_ms: int) -> None:

@@ -1,0 +1,79 @@
+"""The report against what really happened in the simulated world, which keeps books of its own."""
+
+from __future__ import annotations
+
+import pytest
+from plants import DARK, ENGINE, SILENT, Run
+
+from gridmuster.report import Report, report_journal
+
+#: Counters travel in registers of 0.1 kWh and 0.1 l.
+RESOLUTION = 0.1
+
+
+@pytest.fixture(scope="module")
+def report(bad_run: Run) -> Report:
+    return report_journal(str(bad_run.journal))
+
+
+def test_energies_are_the_worlds_within_half_a_percent(bad_run: Run, report: Report) -> None:
+    truth = bad_run.truth
+    areas = truth.areas.values()
+    assert report.demand_kwh == pytest.approx(truth.demand_kwh, rel=5e-3)
+    assert report.generation_kwh == pytest.approx(sum(a.produced_kwh for a in areas), rel=5e-3)
+    assert report.charging_kwh == pytest.approx(sum(a.absorbed_kwh for a in areas), rel=5e-3)
+    assert report.import_kwh == pytest.approx(sum(a.import_kwh for a in areas), rel=5e-3)
+    assert report.export_kwh == pytest.approx(sum(a.export_kwh for a in areas), rel=5e-3)
+    # The rest: wires, stores' standby, bridge batteries; and the meters' class of 0.5 %.
+    lost_kwh = sum(a.losses_kwh + a.auxiliary_kwh - a.bridge_kwh for a in areas)
+    assert report.losses_kwh == pytest.approx(lost_kwh, abs=5e-3 * truth.demand_kwh)
+
+
+def test_every_device_has_its_energy_fuel_and_starts(bad_run: Run, report: Report) -> None:
+    truth = bad_run.truth
+    for device in report.devices:
+        name = device.device
+        near = {"rel": 5e-3, "abs": RESOLUTION}
+        assert device.generation_kwh == pytest.approx(truth.produced_kwh[name], **near), name
+        assert device.charging_kwh == pytest.approx(truth.absorbed_kwh[name], **near), name
+        if device.fuel_unit:
+            assert device.fuel == pytest.approx(truth.fuel_used[name], **near), name
+            assert device.starts == truth.starts[name], name
+            assert device.failed_starts == truth.failed_starts[name], name
+    fuel = sum(figure.amount for figure in report.fuel_by_fuel.values())
+    assert fuel == pytest.approx(sum(truth.fuel_used.values()), rel=5e-3)
+    assert report.starts == sum(truth.starts.values()) >= 3
+    assert report.failed_starts == sum(truth.failed_starts.values()) == 2
+
+
+def test_who_went_dark_is_named(bad_run: Run, report: Report) -> None:
+    truth = bad_run.truth
+    dark = [entry for entry in report.unserved if entry.kind == "dead_supply"]
+    assert [entry.where for entry in dark] == [DARK]
+    # Seen in scans of 4 s and with a battery that is modelled.
+    assert dark[0].kwh == pytest.approx(truth.unserved_kwh, abs=0.02)
+    beyond = [entry for entry in report.unserved if entry.kind == "import_over_limit"]
+    over_kwh = sum(entry.kwh for entry in beyond)
+    assert over_kwh <= sum(area.over_limit_kwh for area in truth.areas.values())
+    assert report.unserved_kwh == pytest.approx(dark[0].kwh + over_kwh, abs=2e-3)
+
+
+def test_what_happened_is_all_there(report: Report) -> None:
+    assert [one.end_user for one in report.meter_silences] == [SILENT]
+    assert report.outages == 2
+    assert report.outage_h == pytest.approx((15.0 + 8.0) / 60.0, abs=0.01)
+    assert report.substitutions >= 1
+    assert report.substitution_seconds_p99 is not None
+    assert report.substitution_seconds_p99 <= 30.0
+    failed = [one for one in report.devices if one.device == ENGINE]
+    assert failed[0].failed_starts == 1
+    assert report.permit_hours_by_class["epa_emergency"]["outage"] > 0.25
+    assert report.commands == report.acknowledged + report.refused_by_site + report.expired + (
+        report.unanswered_at_end
+    )
+
+
+def test_a_plant_that_copes_breaks_no_invariant(report: Report) -> None:
+    found = [(one.invariant, one.subject, one.text) for one in report.violations]
+    assert found == []
+    assert report.invariant_violations == 0
