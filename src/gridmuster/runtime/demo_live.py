@@ -14,7 +14,8 @@ from pathlib import Path
 
 from gridmuster.clock import SharedClock, monotonic_s
 from gridmuster.comms.broker import EmbeddedBroker
-from gridmuster.console.auth import Auth, Role, token_path
+from gridmuster.console.auth import Auth
+from gridmuster.console.tokens import Role, token_path
 from gridmuster.errors import LinkError
 from gridmuster.runtime.demo_max import CENTER_ID, DemoOptions
 from gridmuster.simulator.scenario import Scenario, save_scenario
