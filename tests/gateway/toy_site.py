@@ -71,7 +71,13 @@ def fleet(
     )
     return Fleet(
         id="f",
-        areas=(Area(id="a", border={"coordinates": (square,)}),),
+        areas=(
+            Area(
+                id="a",
+                border={"coordinates": (square,)},
+                connection={"import_limit_kw": 1000.0, "export_limit_kw": 1000.0},
+            ),
+        ),
         sites=(
             Site(
                 id="s",
