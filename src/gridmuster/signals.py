@@ -470,7 +470,7 @@ def _has_not_finite(value: object) -> bool:
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of every message, keyed by its ``kind``."""
     return {
-        kind.__struct_config__.tag: msgspec.json.schema(kind)
+        str(kind.__struct_config__.tag): msgspec.json.schema(kind)
         for kind in (
             SiteReport,
             DemandReport,

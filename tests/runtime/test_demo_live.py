@@ -22,11 +22,13 @@ from gridmuster.store.journal import Journal
 
 HOURS = 0.25
 
+
 def options(folder: Path) -> DemoOptions:
     fleet = generate(12, 1)
     # Early evening, where there is something to do.
     start_ms = DEFAULT_START_MS + 18 * 3_600_000
     return DemoOptions(fleet, WorldOptions(start_ms, 1), HOURS, folder / "plant.journal")
+
 
 def test_programs_run_a_plant_and_its_journal_replays(tmp_path: Path) -> None:
     seen: list[dict[str, object]] = []
@@ -54,6 +56,7 @@ def test_programs_run_a_plant_and_its_journal_replays(tmp_path: Path) -> None:
         again = replay(journal)
     assert again.difference is None
     assert again.commands == report.commands
+
 
 def test_a_program_that_dies_ends_the_demo_with_its_name(tmp_path: Path) -> None:
     def kill_the_gateways(running: Running, now_ms: int) -> None:
