@@ -39,7 +39,7 @@ from gridmuster.units import MS_PER_S
 
 NAME_WIDTH = 9
 #: Lines an area takes at each level of detail; from level 4 on a chart may grow.
-MAX_CHART = 9
+MAX_CHART = 12
 MIN_CHART = 4
 #: Share of the import limit from which on it is shown as tight.
 TIGHT = 0.95

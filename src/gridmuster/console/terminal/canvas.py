@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
@@ -55,6 +56,26 @@ def fit(line: Text, width: int) -> Text:
     """The same line made exactly that many cells long; a longer one ends in an ellipsis."""
     line.truncate(max(width, 0), overflow="ellipsis", pad=True)
     return line
+
+
+def wrap(content: str, first_width: int, width: int, lines: int) -> list[str]:
+    """Text on at most that many lines, broken between words; the last one may be too long.
+
+    Args:
+        content: the text.
+        first_width: cells on the first line.
+        width: cells on the others.
+        lines: most lines, at least 1.
+    """
+    found = [""]
+    for word in clean(content).split():
+        room = first_width if len(found) == 1 else width
+        longer = f"{found[-1]} {word}" if found[-1] else word
+        if cell_len(longer) > room and found[-1] and len(found) < lines:
+            found.append(word)
+        else:
+            found[-1] = longer
+    return found
 
 
 def pack(pieces: Sequence[Piece], width: int, gap: int = 2) -> Text:

@@ -24,6 +24,8 @@ from gridmuster.console.terminal.words import age, number, percent
 
 POWER_WIDTH = 8
 ENERGY_WIDTH = 18
+#: What a line of one store takes besides its name: a short bar, figures, what it does.
+STORE_WIDTH = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +174,27 @@ def store_lines(view: PlantView, width: int, height: int) -> list[Text]:
     )
     counted = height > 2 and len(order) >= height
     shown = order[: height - 2] if counted else order[: height - 1]
-    lines = [energy_line(view, width), *(store_line(device, width) for device in shown)]
+    longest = max((len(device.id) for device in shown), default=0)
+    name_width = max(8, min(longest, width - STORE_WIDTH))
+    lines = [energy_line(view, width)]
+    lines += [store_line(device, name_width, width) for device in shown]
     if counted:
         rest = len(order) - len(shown)
         lines.append(fit(text(f"and {rest} more, fuller than these", MUTED), width))
     return lines
 
 
-def store_line(device: DeviceView, width: int) -> Text:
+def store_line(device: DeviceView, name_width: int, width: int) -> Text:
     """One store's energy."""
     capacity = device.energy_capacity_kwh or 0.0
-    name = fit(text(device.id), min(22, width // 3))
+    name = fit(text(device.id), name_width)
     stale = device.quality in ("stale", "bad")
     share = (device.energy_kwh or 0.0) / capacity if capacity > 0.0 else 0.0
     line = text()
     line.append_text(name)
     line.append(" ")
-    line.append_text(bar(share, max(6, width // 5), MUTED if stale else ACCENT))
+    bar_width = max(4, min(20, width - name_width - STORE_WIDTH + 6))
+    line.append_text(bar(share, bar_width, MUTED if stale else ACCENT))
     figures = f" {percent(share):>5} {_energy(device.energy_kwh or 0.0):>11}"
     line.append(figures, STALE if stale else "")
     doing = "rests"

@@ -168,22 +168,26 @@ def _types(view: PlantView) -> Section:
     return Section("devices", type_lines, least=min(rows, 4), most=rows, share=12.0)
 
 
-def _alarms(view: PlantView, wrap: bool) -> Section:
+def _alarms(view: PlantView, wrap_lines: bool) -> Section:
     def draw(shown: PlantView, width: int, height: int) -> list[Text]:
-        return alarm_lines(shown, width, height, wrap)
+        return alarm_lines(shown, width, height, wrap_lines)
 
-    most = max(1, len(view.alarms) * (1 + wrap))
+    most = max(1, len(view.alarms) * (1 + wrap_lines))
     return Section("alarms", draw, least=1, most=most, share=3.0)
 
 
-def _decisions(view: PlantView) -> Section:
-    most = max(1, len(view.decisions))
+def _decisions(view: PlantView, wrap_lines: bool) -> Section:
+    def draw(shown: PlantView, width: int, height: int) -> list[Text]:
+        return decision_lines(shown, width, height, wrap_lines)
+
+    most = max(1, len(view.decisions) * (3 if wrap_lines else 1))
     title = "why: the last starts and stops"
-    return Section(title, decision_lines, least=1, most=most, share=1.2)
+    return Section(title, draw, least=1, most=most, share=2.4 if wrap_lines else 1.2)
 
 
 def _commands(view: PlantView) -> Section:
-    most = max(1, len(view.commands))
+    groups = {(c.device or c.site, c.order, c.outcome) for c in view.commands}
+    most = max(1, len(groups))
     title = "commands: the last to sites, and what came of them"
     return Section(title, command_lines, least=1, most=most, share=1.0)
 
@@ -198,8 +202,8 @@ def _all_sections(view: PlantView) -> list[Section]:
     return [
         _balance(view),
         _types(view),
-        _alarms(view, wrap=False),
-        _decisions(view),
+        _alarms(view, wrap_lines=False),
+        _decisions(view, wrap_lines=False),
         _commands(view),
         _stores(view),
     ]
@@ -211,7 +215,12 @@ def _two_columns(view: PlantView, width: int, height: int) -> list[Text]:
     left = _column(view, [_balance(view), _types(view)], left_width, height)
     right = _column(
         view,
-        [_alarms(view, wrap=True), _decisions(view), _commands(view), _stores(view)],
+        [
+            _alarms(view, wrap_lines=True),
+            _decisions(view, wrap_lines=True),
+            _commands(view),
+            _stores(view),
+        ],
         right_width,
         height,
     )
