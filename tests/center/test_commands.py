@@ -117,3 +117,24 @@ def test_a_change_of_purpose_is_told() -> None:
     (first,) = issue(one, 0, run(100.0))
     one.take_ack(ack(first, Outcome.DONE), T0 + 500)
     assert len(issue(one, 4, Setpoint(DEVICE.id, Order.RUN, 100.0, Purpose.OPERATOR))) == 1
+
+
+def test_a_command_refused_as_such_is_sent_again_and_blames_no_device() -> None:
+    one = desk()
+    (first,) = issue(one, 0, run(100.0))
+    late = Ack(first.site, T0 + 9000, first.id, 3, 1, Outcome.REFUSED, "issued 9.0 s ago")
+    assert one.take_ack(late, T0 + 9000) == []
+    assert one.memory.refused == 1
+    (again,) = issue(one, 12, run(100.0))
+    assert again.setpoints == first.setpoints and again.id != first.id
+
+
+def test_a_stop_that_nobody_answered_is_asked_until_somebody_does() -> None:
+    one = desk()
+    stop = Setpoint(DEVICE.id, Order.EMERGENCY_STOP)
+    issue(one, 0, stop)
+    sent = [command for k in range(1, 900) for command in issue(one, 4.0 * k, stop)]
+    assert len(sent) > 3600 / 40 - 5
+    one.take_ack(ack(sent[-1], Outcome.ACCEPTED), T0 + 3_600_000)
+    assert one.memory.unanswered_sites == []
+    assert issue(one, 3700, stop) == []

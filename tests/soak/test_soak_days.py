@@ -33,12 +33,12 @@ def figures(plant: Plant) -> str:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_three_hours_around_the_evening_peak(tmp_path: Path, seed: int) -> None:
+def test_two_hours_around_the_evening_peak(tmp_path: Path, seed: int) -> None:
     fleet = generate(12, seed)
     scenario = default_day(fleet, DEFAULT_START_MS, seed)
-    start_ms = DEFAULT_START_MS + int(17.5 * HOUR_MS)
+    start_ms = DEFAULT_START_MS + int(18.5 * HOUR_MS)
     plant = Plant(tmp_path, fleet=fleet, scenario=scenario, seed=seed, start_ms=start_ms)
-    plant.run(180)
+    plant.run(120)
     print(figures(plant))
     assert breaches(plant.journals["main"]) == []
     assert replay(plant.journals["main"]).difference is None
