@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from plants import Plant, Run, bad_hour, run_bad_hour, small_fleet
+from plants import Plant, Run, bad_hour, cut_off, run, small_fleet
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,15 @@ class Halves:
 @pytest.fixture(scope="session")
 def bad_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished hour in which a lot went wrong."""
-    return run_bad_hour(tmp_path_factory.mktemp("bad-hour"))
+    fleet = small_fleet()
+    return run(tmp_path_factory.mktemp("bad-hour") / "journal", fleet, bad_hour(fleet), 60.0)
+
+
+@pytest.fixture(scope="session")
+def cut_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished half hour in which a site was cut off."""
+    fleet = small_fleet()
+    return run(tmp_path_factory.mktemp("cut-off") / "journal", fleet, cut_off(fleet), 32.0)
 
 
 @pytest.fixture(scope="session")

@@ -57,10 +57,10 @@ from gridmuster.signals import (
     SiteCommand,
     SiteReport,
     Supply,
-    Topics,
     encode,
 )
 from gridmuster.store.journal import Journal
+from gridmuster.topics import Topics
 from gridmuster.units import Fuel
 
 START_MS = parse_iso("2026-07-15T12:00:00Z")

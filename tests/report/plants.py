@@ -17,6 +17,7 @@ from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.simulator.scenario import (
     FailedStart,
+    LinkCut,
     MeterSilent,
     Scenario,
     Trip,
@@ -110,8 +111,7 @@ class Plant:
         self.journal = self._open(journal)
         core = Core(self.fleet, self.config, state)
         self.recorded = RecordedCore(core, self.journal, center_id)
-        self.recorded.begin(self.world.now_ms, "test")
-        self.lockstep.recorded = self.recorded
+        self.lockstep.start_center(self.recorded)
 
     def run(self, minutes: float) -> None:
         """Run on for some minutes of plant time."""
@@ -123,11 +123,24 @@ class Plant:
         self.journal.close()
 
 
-def run_bad_hour(folder: Path, minutes: float = 60.0) -> Run:
-    """Run the hour; returns its journal and the truth."""
-    path = folder / "bad-hour.journal"
-    fleet = small_fleet()
-    plant = Plant(path, fleet, bad_hour(fleet))
+def cut_off(fleet: Fleet) -> Scenario:
+    """A site loses its link, and then its utility for a while; afterwards it tells what it stored.
+
+    Its meter and its engine's counters go on in the meantime.
+    """
+    assert any(site.id == BACKED for site in fleet.sites)
+    return Scenario(
+        name="cut off",
+        events=(
+            LinkCut(site=BACKED, at="19:32", until="19:56"),
+            UtilityOutage(sites=(BACKED,), at="19:34", until="19:44"),
+        ),
+    )
+
+
+def run(path: Path, fleet: Fleet, scenario: Scenario, minutes: float) -> Run:
+    """Run a scenario for some minutes; returns its journal and the truth."""
+    plant = Plant(path, fleet, scenario)
     plant.run(minutes)
     plant.close()
     return Run(path, fleet, plant.world.truth)

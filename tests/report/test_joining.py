@@ -87,7 +87,7 @@ def test_a_run_twice_counts_twice(halves: Halves, tmp_path: Path) -> None:
     for name in COUNTED:
         assert getattr(twice, name) == 2 * getattr(once, name), name
     for name in MEASURED:
-        assert getattr(twice, name) == pytest.approx(2.0 * getattr(once, name), abs=0.02), name
+        assert getattr(twice, name) == pytest.approx(2.0 * getattr(once, name), abs=0.06), name
     assert twice.invariant_violations == 2 * once.invariant_violations == 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plants import DARK, ENGINE, SILENT, Run
+from plants import BACKED, DARK, ENGINE, SILENT, Run
 
 from gridmuster.report import Report, report_journal
 
@@ -77,3 +77,16 @@ def test_a_plant_that_copes_breaks_no_invariant(report: Report) -> None:
     found = [(one.invariant, one.subject, one.text) for one in report.violations]
     assert found == []
     assert report.invariant_violations == 0
+
+
+def test_what_a_site_stored_while_cut_off_is_booked_in_its_place(cut_run: Run) -> None:
+    """An outage that nobody heard of in time counts as one, in its hours and in its permit."""
+    report = report_journal(str(cut_run.journal))
+    assert report.late_messages > 10
+    assert report.outages == 1
+    assert report.outage_h == pytest.approx(10.0 / 60.0, abs=0.01)
+    assert set(report.permit_hours_by_class["epa_emergency"]) == {"outage"}
+    assert report.demand_kwh == pytest.approx(cut_run.truth.demand_kwh, rel=5e-3)
+    assert report.starts == sum(cut_run.truth.starts.values())
+    assert [one for one in report.meter_silences if one.end_user.startswith(BACKED)] == []
+    assert [(one.invariant, one.text) for one in report.violations] == []

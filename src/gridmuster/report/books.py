@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
+from gridmuster.report.commands import OrderBook
 from gridmuster.report.connection import LinkBook
 from gridmuster.report.decisions import DecisionBook
 from gridmuster.report.demand import DemandBook, Shortages
 from gridmuster.report.machines import MachineBook
-from gridmuster.report.orders import OrderBook
+from gridmuster.report.reordering import Straightener
 from gridmuster.report.source import Cycle, Session
+from gridmuster.signals import DemandReport, SiteReport
 
 
 class Books:
@@ -23,6 +27,8 @@ class Books:
         self.links = LinkBook(self.shortages)
         self.orders = OrderBook()
         self.decisions = DecisionBook(self.shortages)
+        self._reports: Straightener[SiteReport] = Straightener()
+        self._meters: Straightener[DemandReport] = Straightener()
         self.fleet_id = ""
         self.currency = ""
         self.software: list[str] = []
@@ -63,11 +69,7 @@ class Books:
         for at_ms, signal in cycle.grids:
             self.links.signal(at_ms, signal)
             self.demand.area_power(signal.area, at_ms, signal.energised)
-        for at_ms, report in cycle.reports:
-            self.machines.report(at_ms, report)
-            self.demand.report(at_ms, report)
-        for at_ms, reading in cycle.demands:
-            self.demand.demand(at_ms, reading)
+        self._hear(cycle)
         for ack in cycle.acks:
             self.orders.ack(ack)
         self.orders.run_out(cycle.now_ms)
@@ -76,11 +78,37 @@ class Books:
             self.orders.command(command)
             self.machines.command(command)
 
+    def _hear(self, cycle: Cycle) -> None:
+        """Take what sites said, in the order it happened."""
+        now_ms = cycle.now_ms
+        for at_ms, report in chain(cycle.late_reports, cycle.reports):
+            key = (report.at_ms, report.sequence)
+            if self._reports.take(now_ms, report.site, key, at_ms, report):
+                self._report(at_ms, report)
+        for at_ms, reading in chain(cycle.late_demands, cycle.demands):
+            key = (reading.at_ms, reading.sequence)
+            if self._meters.take(now_ms, reading.site, key, at_ms, reading):
+                self.demand.demand(at_ms, reading)
+        self._pass_on(now_ms)
+
+    def _pass_on(self, now_ms: int | None) -> None:
+        for at_ms, report in self._reports.due(now_ms):
+            self._report(at_ms, report)
+        for at_ms, reading in self._meters.due(now_ms):
+            self.demand.demand(at_ms, reading)
+
+    def _report(self, at_ms: int, report: SiteReport) -> None:
+        self.machines.report(at_ms, report)
+        self.demand.report(at_ms, report)
+
     def close(self) -> None:
         """End the period at the last cycle; harmless when it is not open."""
         if not self._open:
             return
         self._open = False
+        self._pass_on(None)
+        self._reports.clear()
+        self._meters.clear()
         self.spans_ms += self.now_ms - self._span_began_ms
         self.machines.end(self.now_ms)
         self.demand.end(self.now_ms)

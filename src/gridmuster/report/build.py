@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from gridmuster.clock import iso
 from gridmuster.fleet.devices import PERMIT_CAP_H, Permit
@@ -28,8 +28,8 @@ from gridmuster.units import MS_PER_HOUR, Fuel, fuel_energy_kwh
 
 #: Fuels metered in cubic metres; the others in litres.
 GASES: Final = frozenset({Fuel.NATURAL_GAS, Fuel.HYDROGEN})
-#: Decimals of energies, fuel and hours; of money; of shares and of costs a kWh.
-AMOUNT, USD, SHARE = 3, 2, 5
+#: Decimals of energies, fuel and hours; of money; of shares and costs a kWh; of odds.
+AMOUNT, USD, SHARE, ODDS = 3, 2, 5, 8
 
 
 def unit_of(fuel: Fuel) -> str:
@@ -55,103 +55,155 @@ def build(books: Books, breaches: Sequence[Breach], counts: Mapping[int, int]) -
     """
     areas = [_area(books, area) for area in books.unserved_cost]
     machines = list(books.machines.machines.values())
-    money = _sum_money(area.money for area in areas)
-    fuel = _fuel(machines)
     flows = _Flows(areas)
-    renewable_kwh = sum(m.produced.total for m in machines if m.renewable)
-    fuelled_kwh = sum(m.produced.total for m in machines if m.generator is not None)
-    heat_kwh = sum(figure.energy_kwh for figure in fuel.values())
-    stored_kwh = sum(_stored_kwh(machine) for machine in machines)
-    put_in_kwh = heat_kwh + renewable_kwh + flows.imported - stored_kwh
-    made_kwh = fuelled_kwh + renewable_kwh
-    decisions, orders, demand = books.decisions, books.orders, books.demand
-    links = books.links.links.values()
     return Report(
-        fleet=books.fleet_id,
-        currency=books.currency,
-        software=tuple(books.software),
-        since=iso(books.first_ms),
-        until=iso(books.now_ms),
-        hours=round(books.spans_ms / MS_PER_HOUR, SHARE),
-        sessions=books.heads,
-        cycles=decisions.cycles,
-        demand_kwh=flows.demand,
-        served_kwh=flows.served,
-        unserved_kwh=flows.unserved,
-        generation_kwh=flows.generation,
-        generation_kwh_by_type=_by_type(machines, lambda m: m.produced.total),
-        charging_kwh=flows.charging,
-        import_kwh=flows.imported,
-        export_kwh=flows.exported,
-        losses_kwh=flows.losses,
-        losses_model_kwh=flows.losses_model,
-        curtailed_kwh=round(sum(m.curtailed_kwh for m in machines), AMOUNT),
-        demand_estimated_kwh=round(
-            sum(meter.estimated_kwh for meter in demand.meters.values()), AMOUNT
-        ),
-        fuel_by_fuel=fuel,
-        fuel_l_by_fuel={name: f.amount for name, f in fuel.items() if f.unit == "l"},
-        fuel_m3_by_fuel={name: f.amount for name, f in fuel.items() if f.unit == "m3"},
-        starts=sum(m.starts.total for m in machines),
-        failed_starts=sum(m.failed_starts.total for m in machines),
-        starts_by_type=_counts_by_type(machines),
-        run_h_by_type=_by_type(
-            [m for m in machines if m.generator is not None], lambda m: m.hours.total
-        ),
-        stores_by_type=_stores(machines),
-        substitutions=decisions.substitutions,
-        substitution_seconds_p50=decisions.to_command_s.quantile(0.5),
-        substitution_seconds_p99=decisions.to_command_s.quantile(0.99),
-        substitution_running_seconds_p50=decisions.to_running_s.quantile(0.5),
-        substitution_running_seconds_p99=decisions.to_running_s.quantile(0.99),
-        substitutions_not_running=decisions.not_running,
-        commands=orders.commands,
-        setpoints=orders.setpoints,
-        acknowledged=orders.acknowledged,
-        refused_by_site=orders.refused,
-        setpoints_refused=orders.setpoints_refused,
-        expired=orders.expired,
-        unanswered_at_end=orders.open,
-        done=orders.done,
-        failed=orders.failed,
-        acknowledge_seconds_p50=orders.answer_s.quantile(0.5),
-        acknowledge_seconds_p99=orders.answer_s.quantile(0.99),
-        vetoes=decisions.vetoes,
-        operating_expense_usd=round(money.total_usd, USD),
-        operating_expense=money,
-        unpriced_kwh=round(sum(link.unpriced_kwh for link in links), AMOUNT),
-        production_cost_usd_per_kwh=_ratio(money.own_usd, made_kwh),
-        efficiency=_ratio(flows.served + flows.exported, put_in_kwh),
-        fuel_efficiency=_ratio(fuelled_kwh, heat_kwh),
-        lolp=round(decisions.lolp.mean, 8),
-        lolp_max=round(decisions.lolp.most, 8),
-        shortfall_kwh=round(sum(decisions.shortfall_kwh.values()), AMOUNT),
-        cycle_ms_p50=decisions.cycle_ms.quantile(0.5),
-        cycle_ms_p99=decisions.cycle_ms.quantile(0.99),
-        cycle_ms_max=decisions.cycle_ms.most if decisions.cycle_ms.count else None,
-        missed_cycles=decisions.missed_cycles,
-        plans=_plans(books),
+        **_period(books),
+        **_energy(books, machines, flows),
+        **_machinery(machines),
+        **_substitutions(books),
+        **_commands(books),
+        **_money(books, areas, machines, flows),
+        **_center(books),
         permit_hours_by_class=_permit_hours(machines),
         invariant_violations=sum(counts.values()),
         violations_by_invariant={str(number): counts[number] for number in sorted(counts)},
         violations=tuple(
             Violation(one.invariant, iso(one.at_ms), one.subject, one.text) for one in breaches
         ),
-        unserved=_unserved(books),
-        outages=sum(supply.outages for supply in demand.supplies.values()),
-        outage_h=_hours(sum(supply.outage_ms for supply in demand.supplies.values())),
-        meter_outages=demand.silence_count,
-        meter_outage_h=_hours(demand.silence_ms),
-        meter_silences=_silences(books),
-        silent_site_h=_hours(sum(supply.silent_ms for supply in demand.supplies.values())),
-        alarms_by_kind=dict(sorted(decisions.alarms.items())),
-        late_messages=decisions.late,
-        malformed_messages=decisions.malformed,
-        counter_resets=_faults(books, "resets"),
-        counter_jumps=_faults(books, "jumps"),
+        **_troubles(books),
         areas=tuple(areas),
         devices=tuple(_device(books, machine) for machine in machines),
     )
+
+
+def _period(books: Books) -> dict[str, Any]:
+    return {
+        "fleet": books.fleet_id,
+        "currency": books.currency,
+        "software": tuple(books.software),
+        "since": iso(books.first_ms),
+        "until": iso(books.now_ms),
+        "hours": round(books.spans_ms / MS_PER_HOUR, SHARE),
+        "sessions": books.heads,
+        "cycles": books.decisions.cycles,
+    }
+
+
+def _energy(books: Books, machines: Sequence[Machine], flows: _Flows) -> dict[str, Any]:
+    meters = books.demand.meters.values()
+    return {
+        "demand_kwh": flows.demand,
+        "served_kwh": flows.served,
+        "unserved_kwh": flows.unserved,
+        "generation_kwh": flows.generation,
+        "generation_kwh_by_type": _by_type(machines, lambda m: m.produced.total),
+        "charging_kwh": flows.charging,
+        "import_kwh": flows.imported,
+        "export_kwh": flows.exported,
+        "losses_kwh": flows.losses,
+        "losses_model_kwh": flows.losses_model,
+        "curtailed_kwh": round(sum(m.curtailed_kwh for m in machines), AMOUNT),
+        "demand_estimated_kwh": round(sum(meter.estimated_kwh for meter in meters), AMOUNT),
+    }
+
+
+def _machinery(machines: Sequence[Machine]) -> dict[str, Any]:
+    fuel = _fuel(machines)
+    burners = [machine for machine in machines if machine.generator is not None]
+    return {
+        "fuel_by_fuel": fuel,
+        "fuel_l_by_fuel": {name: f.amount for name, f in fuel.items() if f.unit == "l"},
+        "fuel_m3_by_fuel": {name: f.amount for name, f in fuel.items() if f.unit == "m3"},
+        "starts": sum(m.starts.total for m in burners),
+        "failed_starts": sum(m.failed_starts.total for m in burners),
+        "starts_by_type": _counts_by_type(burners),
+        "run_h_by_type": _by_type(burners, lambda m: m.hours.total),
+        "stores_by_type": _stores(machines),
+    }
+
+
+def _substitutions(books: Books) -> dict[str, Any]:
+    decisions = books.decisions
+    return {
+        "substitutions": decisions.substitutions,
+        "substitution_seconds_p50": decisions.to_command_s.quantile(0.5),
+        "substitution_seconds_p99": decisions.to_command_s.quantile(0.99),
+        "substitution_running_seconds_p50": decisions.to_running_s.quantile(0.5),
+        "substitution_running_seconds_p99": decisions.to_running_s.quantile(0.99),
+        "substitutions_not_running": decisions.not_running,
+    }
+
+
+def _commands(books: Books) -> dict[str, Any]:
+    orders = books.orders
+    return {
+        "commands": orders.commands,
+        "setpoints": orders.setpoints,
+        "acknowledged": orders.acknowledged,
+        "refused_by_site": orders.refused,
+        "setpoints_refused": orders.setpoints_refused,
+        "expired": orders.expired,
+        "unanswered_at_end": orders.open,
+        "done": orders.done,
+        "failed": orders.failed,
+        "acknowledge_seconds_p50": orders.answer_s.quantile(0.5),
+        "acknowledge_seconds_p99": orders.answer_s.quantile(0.99),
+        "vetoes": books.decisions.vetoes,
+    }
+
+
+def _money(
+    books: Books, areas: Sequence[AreaFigures], machines: Sequence[Machine], flows: _Flows
+) -> dict[str, Any]:
+    money = _sum_money(area.money for area in areas)
+    heat_kwh = sum(figure.energy_kwh for figure in _fuel(machines).values())
+    renewable_kwh = sum(m.produced.total for m in machines if m.renewable)
+    fuelled_kwh = sum(m.produced.total for m in machines if m.generator is not None)
+    stored_kwh = sum(_stored_kwh(machine) for machine in machines)
+    put_in_kwh = heat_kwh + renewable_kwh + flows.imported - stored_kwh
+    unpriced_kwh = sum(link.unpriced_kwh for link in books.links.links.values())
+    return {
+        "operating_expense_usd": round(money.total_usd, USD),
+        "operating_expense": money,
+        "unpriced_kwh": round(unpriced_kwh, AMOUNT),
+        "production_cost_usd_per_kwh": _ratio(money.own_usd, fuelled_kwh + renewable_kwh),
+        "efficiency": _ratio(flows.served + flows.exported, put_in_kwh),
+        "fuel_efficiency": _ratio(fuelled_kwh, heat_kwh),
+    }
+
+
+def _center(books: Books) -> dict[str, Any]:
+    decisions = books.decisions
+    cycle_ms = decisions.cycle_ms
+    return {
+        "lolp": round(decisions.lolp.mean, ODDS),
+        "lolp_max": round(decisions.lolp.most, ODDS),
+        "shortfall_kwh": round(sum(decisions.shortfall_kwh.values()), AMOUNT),
+        "cycle_ms_p50": cycle_ms.quantile(0.5),
+        "cycle_ms_p99": cycle_ms.quantile(0.99),
+        "cycle_ms_max": cycle_ms.most if cycle_ms.count else None,
+        "missed_cycles": decisions.missed_cycles,
+        "plans": _plans(books),
+    }
+
+
+def _troubles(books: Books) -> dict[str, Any]:
+    decisions, demand = books.decisions, books.demand
+    supplies = demand.supplies.values()
+    return {
+        "unserved": _unserved(books),
+        "outages": sum(supply.outages for supply in supplies),
+        "outage_h": _hours(sum(supply.outage_ms for supply in supplies)),
+        "meter_outages": demand.silence_count,
+        "meter_outage_h": _hours(demand.silence_ms),
+        "meter_silences": _silences(books),
+        "silent_site_h": _hours(sum(supply.silent_ms for supply in supplies)),
+        "alarms_by_kind": dict(sorted(decisions.alarms.items())),
+        "late_messages": decisions.late,
+        "malformed_messages": decisions.malformed,
+        "counter_resets": _faults(books, "resets"),
+        "counter_jumps": _faults(books, "jumps"),
+    }
 
 
 class _Flows:
@@ -205,8 +257,8 @@ def _area(books: Books, area: str) -> AreaFigures:
         losses_model_kwh=round(books.loss_fraction[area] * metered_kwh, AMOUNT),
         money=money,
         operating_expense_usd=round(money.total_usd, USD),
-        lolp=round(lolp.mean, 8) if lolp else 0.0,
-        lolp_max=round(lolp.most, 8) if lolp else 0.0,
+        lolp=round(lolp.mean, ODDS) if lolp else 0.0,
+        lolp_max=round(lolp.most, ODDS) if lolp else 0.0,
         shortfall_kwh=round(books.decisions.shortfall_kwh.get(area, 0.0), AMOUNT),
     )
 
@@ -355,8 +407,7 @@ def _by_type(machines: Iterable[Machine], value: Callable[[Machine], float]) -> 
 
 
 def _counts_by_type(machines: Iterable[Machine]) -> dict[str, int]:
-    burners = [machine for machine in machines if machine.generator is not None]
-    return {kind: int(n) for kind, n in _by_type(burners, lambda m: m.starts.total).items()}
+    return {kind: int(n) for kind, n in _by_type(machines, lambda m: m.starts.total).items()}
 
 
 def _sum_money(parts: Iterable[Money]) -> Money:

@@ -1,8 +1,8 @@
 """A journal as a stream of decoded cycles, in bounded memory.
 
 Messages are routed by topic and held against the topic's own name, as the center does; what is
-malformed is counted and left out. Of each publisher only news passes: a message that is not newer
-by (at_ms, sequence) than the newest heard is late or a duplicate and is counted.
+malformed is counted and left out. A message that is not newer by (at_ms, sequence) than the newest
+of its publisher is late or a duplicate: it is counted and kept apart.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class Cycle:
     """One cycle: what arrived and what left, by kind, each in its order.
 
     A stamp is when the message's content held: its own time, or its arrival when its clock runs
-    ahead. ``late`` counts messages that were no news, ``malformed`` those that were none.
+    ahead. ``late`` counts messages that were no news, ``malformed`` those that were none; late
+    words of sites are in ``late_reports`` and ``late_demands``.
     """
 
     now_ms: int
@@ -95,6 +96,8 @@ class Cycle:
     plans: list[PlanNote] = field(default_factory=list)
     commands: list[SiteCommand] = field(default_factory=list)
     claims: list[Lease] = field(default_factory=list)
+    late_reports: list[Stamped[SiteReport]] = field(default_factory=list)
+    late_demands: list[Stamped[DemandReport]] = field(default_factory=list)
     decision: CycleRecord | None = None
     late: int = 0
     malformed: int = 0
@@ -197,11 +200,13 @@ class Reader:
     def _sort(self, cycle: Cycle, frame: Frame, message: Struct) -> None:
         match message:
             case SiteReport():
-                if self._news(frame.topic, message.at_ms, message.sequence, cycle):
-                    cycle.reports.append((min(message.at_ms, frame.at_ms), message))
+                news = self._news(frame.topic, message.at_ms, message.sequence, cycle)
+                kept = cycle.reports if news else cycle.late_reports
+                kept.append((min(message.at_ms, frame.at_ms), message))
             case DemandReport():
-                if self._news(frame.topic, message.at_ms, message.sequence, cycle):
-                    cycle.demands.append((min(message.at_ms, frame.at_ms), message))
+                news = self._news(frame.topic, message.at_ms, message.sequence, cycle)
+                listed = cycle.demands if news else cycle.late_demands
+                listed.append((min(message.at_ms, frame.at_ms), message))
             case GridSignal():
                 if self._news(frame.topic, message.at_ms, message.sequence, cycle):
                     cycle.grids.append((min(message.at_ms, frame.at_ms), message))

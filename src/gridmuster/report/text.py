@@ -14,6 +14,8 @@ from gridmuster.report.figures import AreaFigures, DeviceFigures, Report
 
 #: Entries of a list that are shown; the JSON has them all.
 SHOWN: Final = 8
+#: Hours below this are not worth a line, h.
+LEAST_H: Final = 0.005
 #: What stands where there is no value.
 NONE: Final = "–"
 Row = tuple[str, str]
@@ -162,7 +164,9 @@ def _fuel(report: Report) -> list[Row]:
     ]
     for permit_class, hours in report.permit_hours_by_class.items():
         rows.append((permit_class.replace("_", " "), f"{sum(hours.values()):,.2f} h"))
-        rows += [(f"  {basis}", f"{run_h:,.2f} h") for basis, run_h in hours.items()]
+        rows += [
+            (f"  {basis}", f"{run_h:,.2f} h") for basis, run_h in hours.items() if run_h >= LEAST_H
+        ]
     return rows
 
 

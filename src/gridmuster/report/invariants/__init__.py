@@ -26,6 +26,8 @@ __all__ = ["Breach", "Breaches", "Checker"]
 
 #: How long an override holds that names no end, ms.
 OVERRIDE_MS = MS_PER_HOUR
+#: Silence of a site beyond which something may have happened that nobody heard of, ms.
+GAP_MS = 60_000
 
 
 class Checker:
@@ -83,10 +85,11 @@ class Checker:
         before, before_ms = site.report, site.at_ms
         site.hear(now_ms, at_ms, report)
         outage = not report.utility_ok
+        gap = before is not None and at_ms - before_ms > GAP_MS
         for reading in report.devices:
             device = self._plant.devices.get(reading.device)
             if device is not None and device.site.id == report.site:
-                device.hear(now_ms, reading, outage)
+                device.hear(now_ms, reading, outage, gap)
         self._sessions.heard(report.site, at_ms)
         self._sessions.fence(report.highest_fence, report.fence_holder)
         self._measured.report(at_ms, before, before_ms, site)

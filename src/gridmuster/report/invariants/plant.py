@@ -141,11 +141,11 @@ class DeviceNow:
         self.last_failed_starts: int | None = None
         self.starts_ms.clear()
 
-    def hear(self, now_ms: int, reading: DeviceReading, outage: bool) -> None:
-        """Take a reading that arrived now, ms."""
+    def hear(self, now_ms: int, reading: DeviceReading, outage: bool, gap: bool) -> None:
+        """Take a reading that arrived now, ms; after a gap nobody knows what hours were for."""
         if self.generator is not None:
             self._life(now_ms, reading, outage)
-            self._hours(now_ms, reading)
+            self._hours(now_ms, reading, gap)
             self._failures(now_ms, reading)
         self.reading = reading
 
@@ -179,7 +179,7 @@ class DeviceNow:
                 self.starts_ms.extend([now_ms] * min(reading.starts - last, 100))
             self.last_starts = reading.starts
 
-    def _hours(self, now_ms: int, reading: DeviceReading) -> None:
+    def _hours(self, now_ms: int, reading: DeviceReading, gap: bool) -> None:
         run_h = reading.run_h
         if run_h is None:
             return
@@ -188,7 +188,7 @@ class DeviceNow:
             self.hours_h = 0.0
         self.year = year
         last_h, self.last_run_h = self.last_run_h, run_h
-        if last_h is not None and run_h > last_h and not self.outage_run:
+        if last_h is not None and run_h > last_h and not self.outage_run and not gap:
             self.hours_h += run_h - last_h
 
     def _failures(self, now_ms: int, reading: DeviceReading) -> None:
