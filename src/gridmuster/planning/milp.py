@@ -66,6 +66,8 @@ def build(
     costs: Costs,
     groups: list[Group],
     exclusive: dict[int, Ints] | None = None,
+    *,
+    lazy: bool = False,
 ) -> Built:
     """Build the whole model.
 
@@ -75,6 +77,7 @@ def build(
         groups: its units, from `prepare.groups`.
         exclusive: by store number, intervals in which charging and discharging at once is
             forbidden by a binary, beyond those of negative prices.
+        lazy: leave out rows that `cuts` finds when they are needed.
     """
     step_h = problem.step_s / SECONDS_PER_HOUR
     model = LinearModel()
@@ -114,7 +117,8 @@ def build(
     for pool, produced in zip(together, pool_columns, strict=True):
         parts[pool.area].renewables.append(produced)
     reserve = tuple(
-        add_reserve(model, part, step_h, bool(part.costs.headroom_kw)) for part in parts
+        add_reserve(model, part, step_h, all_intervals=bool(part.costs.headroom_kw), lazy=lazy)
+        for part in parts
     )
     return Built(
         arrays=model.freeze(),

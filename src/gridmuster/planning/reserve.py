@@ -5,9 +5,9 @@
     largest  >= max_i(t) for every unit i that is on
 
 A unit's own headroom is lost with it, so that its full ``max_kw`` counts as the loss. A unit gives
-what it can ramp to within `RESPONSE_S`. A store can come to give s: what its inverter can, as far
-as its energy above the floor lasts `HOLD_H`. Put together with the area's balance this is a row of
-capacities, which is how it stands in the model:
+what it can ramp to within `RESPONSE_S`. A store can come to give s: what its inverter can, and no
+more above d - c than its energy above the floor bears for `HOLD_H`. Put together with the area's
+balance this is a row of capacities, which is how it stands in the model:
 
     sum max u + sum s + renewables + import limit + unserved - surplus + short - largest
         >= demand + reserve_kw
@@ -51,12 +51,19 @@ class AreaParts:
 
 @dataclass(frozen=True, slots=True)
 class ReserveColumns:
-    """Where reserve rows were made (interval numbers), and what is missing there."""
+    """Where reserve rows were made (interval numbers), and what stands in them.
+
+    ``able[s]`` is what store s can come to give; ``some[g]`` 1 if any unit of group g is on;
+    ``largest`` the largest loss, never below ``largest_floor``, the largest unit always on.
+    """
 
     where: Ints
     short: Ints
     headroom: tuple[Ints, ...]
     able: tuple[Ints, ...]
+    some: tuple[Ints, ...]
+    largest: Ints
+    largest_floor: Floats
 
 
 def binding_intervals(parts: AreaParts) -> Ints:
@@ -74,60 +81,89 @@ def binding_intervals(parts: AreaParts) -> Ints:
 
 
 def add_reserve(
-    model: LinearModel, parts: AreaParts, step_h: float, all_intervals: bool = False
+    model: LinearModel,
+    parts: AreaParts,
+    step_h: float,
+    *,
+    all_intervals: bool = False,
+    lazy: bool = False,
 ) -> ReserveColumns:
-    """Reserve rows of one area, where they can bind or (for headroom's own worth) everywhere."""
+    """Reserve rows of one area.
+
+    Args:
+        model: the model.
+        parts: the area's parts.
+        step_h: length of an interval, h.
+        all_intervals: also where they cannot bind (headroom has a worth of its own).
+        lazy: leave out that the largest loss is at least each unit; `cuts` puts in what is needed.
+    """
     area, costs = parts.area, parts.costs
     where = np.arange(len(area.demand_kw)) if all_intervals else binding_intervals(parts)
     size = len(where)
     short = model.columns(size, 0.0, INF, costs.reserve_usd_per_kwh * step_h)
-    if not size:
-        return ReserveColumns(where, short, (), ())
-    import_kw = np.asarray(area.import_limit_kw, dtype=float)[where]
-    reserve_kw = np.asarray(area.reserve_kw, dtype=float)[where]
-    largest = _largest(model, parts, where)
-    demand = np.asarray(area.demand_kw, dtype=float)[where]
-    headroom = model.columns(size, 0.0, INF, 0.0)
-    rows = model.rows(size, demand - import_kw, INF)
-    able = _capacity(model, parts, rows, where)
-    model.entries(rows, headroom, -1.0)
-    wish = model.rows(size, reserve_kw, INF)
-    model.entries(wish, headroom, 1.0)
-    model.entries(wish, short, 1.0)
-    model.entries(wish, largest, -1.0)
-    steps = []
-    if costs.headroom_kw:
-        worth = model.rows(size, 0.0, INF)
-        model.entries(worth, headroom, 1.0)
-        for kw, usd in zip(costs.headroom_kw, costs.headroom_usd_per_kwh, strict=True):
-            column = model.columns(size, 0.0, kw, -usd * step_h)
-            model.entries(worth, column, -1.0)
-            steps.append(column)
-    return ReserveColumns(where, short, tuple(steps), able)
-
-
-def _largest(model: LinearModel, parts: AreaParts, where: Ints) -> Ints:
-    """Largest unit that is on; units always on set a floor that spares smaller ones their rows."""
-    floor: Floats = np.zeros(len(where))
+    some = tuple(_some_on(model, group, on, where) for group, on, _ in parts.groups)
+    floor: Floats = np.zeros(size)
     for group, _, _ in parts.groups:
         if group.must_run_hard:
             floor = np.maximum(floor, group.max_kw[where])
-    largest = model.columns(len(where), floor, INF, 0.0)
-    for group, commitment, _ in parts.groups:
-        at = np.flatnonzero(group.max_kw[where] > floor)
-        if not at.size:
-            continue
-        on = commitment.on[where[at]]
-        if group.count > 1:
-            single = model.columns(len(at), 0.0, 1.0, 0.0, integer=True)
-            rows = model.rows(len(at), 0.0, INF)
-            model.entries(rows, single, float(group.count))
-            model.entries(rows, on, -1.0)
-            on = single
+    largest = model.columns(size, floor, INF, 0.0)
+    if not lazy:
+        _largest(model, parts, some, largest, floor, where)
+    import_kw = np.asarray(area.import_limit_kw, dtype=float)[where]
+    demand_kw = np.asarray(area.demand_kw, dtype=float)[where]
+    headroom = model.columns(size, 0.0, INF, 0.0)
+    rows = model.rows(size, demand_kw - import_kw, INF)
+    able = _capacity(model, parts, rows, where)
+    model.entries(rows, headroom, -1.0)
+    wish = model.rows(size, np.asarray(area.reserve_kw, dtype=float)[where], INF)
+    model.entries(wish, headroom, 1.0)
+    model.entries(wish, short, 1.0)
+    model.entries(wish, largest, -1.0)
+    steps = _worth(model, costs, headroom, step_h)
+    return ReserveColumns(where, short, steps, able, some, largest, floor)
+
+
+def _worth(model: LinearModel, costs: AreaCosts, headroom: Ints, step_h: float) -> tuple[Ints, ...]:
+    """Steps of headroom that are worth something of their own, the dearest first."""
+    if not costs.headroom_kw:
+        return ()
+    rows = model.rows(len(headroom), 0.0, INF)
+    model.entries(rows, headroom, 1.0)
+    steps = []
+    for kw, usd in zip(costs.headroom_kw, costs.headroom_usd_per_kwh, strict=True):
+        column = model.columns(len(headroom), 0.0, kw, -usd * step_h)
+        model.entries(rows, column, -1.0)
+        steps.append(column)
+    return tuple(steps)
+
+
+def _some_on(model: LinearModel, group: Group, commitment: CommitmentColumns, where: Ints) -> Ints:
+    """1 if any unit of a group is on: its own column, or a binary above u / n."""
+    on = commitment.on[where]
+    if group.count == 1:
+        return on
+    some = model.columns(len(where), 0.0, 1.0, 0.0, integer=True)
+    rows = model.rows(len(where), 0.0, INF)
+    model.entries(rows, some, float(group.count))
+    model.entries(rows, on, -1.0)
+    return some
+
+
+def _largest(
+    model: LinearModel,
+    parts: AreaParts,
+    some: tuple[Ints, ...],
+    largest: Ints,
+    floor: Floats,
+    where: Ints,
+) -> None:
+    """The largest loss is at least every unit that is on; smaller ones than `floor` need no row."""
+    for (group, _, _), on in zip(parts.groups, some, strict=True):
+        high = group.max_kw[where]
+        at = np.flatnonzero((high > floor) & group.open[where])
         rows = model.rows(len(at), 0.0, INF)
         model.entries(rows, largest[at], 1.0)
-        model.entries(rows, on, -group.max_kw[where[at]])
-    return largest
+        model.entries(rows, on[at], -high[at])
 
 
 def _capacity(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> tuple[Ints, ...]:
@@ -182,19 +218,27 @@ def _ramped(
 def _store_capacity(
     model: LinearModel, store: PlanStore, columns: StoreColumns, rows: Ints, where: Ints
 ) -> Ints:
-    """What a store can come to give: d + lasting power of the energy left above its floor."""
+    """What a store can come to give, a - q >= 0 or, while it charges with little energy, below.
+
+    a - q <= d - c + lasting power of the energy above the floor. Without the - c, charging and
+    discharging at once would look like reserve.
+    """
     if not store.gives_reserve:
         model.entries(rows, columns.discharge[where], 1.0)
         model.entries(rows, columns.charge[where], -1.0)
         return columns.discharge[where]
     discharge_kw = np.asarray(store.discharge_kw, dtype=float)[where]
     able = model.columns(len(where), 0.0, discharge_kw, 0.0)
+    below = model.columns(len(where), 0.0, np.asarray(store.charge_kw, dtype=float)[where], 0.0)
     model.entries(rows, able, 1.0)
+    model.entries(rows, below, -1.0)
     lasts = store.discharge_efficiency / HOLD_H
     energy = model.rows(len(where), lasts * store.min_energy_kwh, INF)
     model.entries(energy, columns.energy[where], lasts)
     model.entries(energy, columns.discharge[where], 1.0)
+    model.entries(energy, columns.charge[where], -1.0)
     model.entries(energy, able, -1.0)
+    model.entries(energy, below, 1.0)
     if columns.floor is not None:
         # Below the floor a store gives nothing, and that must not make the rows contradict.
         model.entries(energy, columns.floor[where], lasts)

@@ -9,10 +9,12 @@ from gridmuster.planning.areawise import AreaTask, all_groups, share, tasks, who
 from gridmuster.planning.linear import Floats
 from gridmuster.planning.objectives import costs
 from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
-from gridmuster.planning.search import AreaPlan, plan_area
+from gridmuster.planning.search import AreaPlan, AreaSearch
 from gridmuster.planning.solution import Proof, answer
 from gridmuster.planning.validation import check, check_limits
 
+#: Gap in USD that always counts as none.
+ABSOLUTE_GAP_USD = 0.01
 #: From worst to best.
 STATUSES = ("fallback", "time_limit", "optimal")
 
@@ -40,15 +42,19 @@ def solve(
     check_limits(limits)
     check(problem)
     parts = tasks(problem, costs(problem))
+    searches = [AreaSearch(task, limits, previous, watch_s + limits.time_limit_s) for task in parts]
+    for search in searches:
+        search.relax()
     plans: dict[int, AreaPlan] = {}
-    # Easy areas first: what they leave of the time goes to the hard ones.
-    queue = sorted(parts, key=lambda task: (task.size, task.area))
-    for number, task in enumerate(queue):
-        left_s = limits.time_limit_s - (stopwatch_s() - watch_s)
-        sizes = [float(1 + other.size) for other in queue[number:]]
-        plans[task.area] = plan_area(
-            task, limits, time_limit_s=share(left_s, sizes)[0], previous=previous
-        )
+    bounds = [abs(search.bound_usd) for search in searches]
+    allowance = max(limits.gap * sum(bounds), ABSOLUTE_GAP_USD)
+    # Easy areas first: what they leave of the gap and the time goes to the hard ones.
+    for search in sorted(searches, key=lambda one: (one.fractional, one.task.area)):
+        area = search.task.area
+        waiting = [bounds[one.task.area] for one in searches if one.task.area not in plans]
+        fair = share(allowance, [bounds[area], sum(waiting) - bounds[area]])[0]
+        plans[area] = search.run(max(fair, ABSOLUTE_GAP_USD))
+        allowance -= plans[area].objective_usd - plans[area].bound_usd
     found = [(task, plans[task.area]) for task in parts]
     return answer(
         problem,

@@ -1,0 +1,197 @@
+"""Rows that every plan with whole numbers keeps, found when a relaxation breaks them.
+
+**Largest loss.** For units i1, i2, ... of falling capacity c,
+
+    largest >= floor + sum_k (c_ik - c_i(k+1)) u_ik ,   c after the last = floor
+
+(if the largest of them that is on is i_r, the terms from r on add up to no more than c_ir). These
+are all there are to say about a maximum over binaries (the greedy algorithm of Edmonds for
+polymatroids finds the most violated), and whole plans need no other rows to get it right.
+
+**Capacity.** What is on must cover demand, reserve and the loss of any unit i:
+
+    sum_{j != i} c_j u_j + y >= need ,   y >= 0: stores, sun and wind, unserved, missing reserve
+
+Mixed-integer rounding (Nemhauser, Wolsey 1988, II.1.7): divided by some capacity d, with f the
+fractional part of need / d,
+
+    sum_j (floor(c_j/d) + min(frac(c_j/d) / f, 1)) u_j + y / (d f) >= ceil(need / d)
+
+Units nearly on and stores nearly full are counted from their upper end (1 - u, limit - y), a store
+then dropping out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridmuster.planning.highs import Cut
+from gridmuster.planning.linear import Floats, Ints
+from gridmuster.planning.milp import Built
+from gridmuster.planning.problem import PlanProblem
+
+#: Least violation that is worth a row: largest loss as a share of it; capacity as a distance.
+LEAST_LARGEST = 1e-3
+LEAST_CAPACITY = 1e-4
+#: Fractional parts of need / d outside of these make rows of bad numbers.
+FRACTION = (0.02, 0.999)
+#: A unit this fractional is worth trying as divisor, this far on as the one that is lost.
+TRY_DIVISOR = 1e-3
+TRY_LOST = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """A capacity row's continuous part in each interval, counted from the nearer end."""
+
+    need: Floats
+    rest: Floats
+    kept: tuple[tuple[Ints, NDArray[np.bool_]], ...]
+
+
+class CapacityCuts:
+    """Finds violated rows for one area's model (built `lazy`).
+
+    Args:
+        problem: a problem of one area.
+        built: its model.
+    """
+
+    def __init__(self, problem: PlanProblem, built: Built) -> None:
+        reserve = built.reserve[0]
+        where, area = reserve.where, problem.areas[0]
+        shape = (len(built.groups), len(where))
+        self._size = len(where)
+        self._largest = reserve.largest
+        self._floor = reserve.largest_floor
+        self._some = np.array(reserve.some, dtype=np.int64).reshape(shape)
+        on = [commitment.on[where] for commitment in built.commitment]
+        self._on = np.array(on, dtype=np.int64).reshape(shape)
+        self._capacity = np.array([g.max_kw[where] for g in built.groups]).reshape(shape)
+        self._open = np.array([g.open[where] for g in built.groups], dtype=bool).reshape(shape)
+        self._single = np.array([group.count == 1 for group in built.groups], dtype=bool)
+        self._order = np.argsort(-self._capacity, axis=0, kind="stable")
+        self._need = (
+            np.asarray(area.demand_kw, dtype=float)
+            + np.asarray(area.reserve_kw, dtype=float)
+            - np.asarray(area.import_limit_kw, dtype=float)
+        )[where]
+        self._free = (built.areas[0].unserved[where], reserve.short)
+        self._bounded = [
+            (columns, np.asarray(store.discharge_kw, dtype=float)[where])
+            for store, columns in zip(problem.stores, reserve.able, strict=True)
+        ]
+        self._bounded += [
+            (columns[where], pool.available_kw[where])
+            for pool, columns in zip(built.pools, built.pool_columns, strict=True)
+        ]
+
+    def find(self, values: Floats, most: int = 2) -> list[Cut]:
+        """Violated rows at a point.
+
+        Args:
+            values: the point.
+            most: most capacity rows an interval.
+        """
+        if not self._size or not len(self._on):
+            return []
+        return self._largest_losses(values) + self._capacities(values, most)
+
+    def _largest_losses(self, values: Floats) -> list[Cut]:
+        found = []
+        share = np.minimum(values[self._some], 1.0) * self._open
+        for t in range(self._size):
+            floor, chain, before = float(self._floor[t]), [], 0.0
+            for unit in self._order[:, t]:
+                if self._capacity[unit, t] <= floor:
+                    break
+                if share[unit, t] > before + 1e-9:
+                    chain.append(unit)
+                    before = share[unit, t]
+            if not chain:
+                continue
+            heights = self._capacity[chain, t]
+            steps = heights - np.append(heights[1:], floor)
+            least = floor + float(np.dot(steps, share[chain, t]))
+            if least - values[self._largest[t]] > LEAST_LARGEST * max(1.0, least):
+                columns = np.append(self._some[chain, t], self._largest[t])
+                found.append(Cut(columns, np.append(-steps, 1.0), floor))
+        return found
+
+    def _terms(self, values: Floats) -> _Terms:
+        everywhere = np.ones(self._size, dtype=bool)
+        kept = [(columns, everywhere) for columns in self._free]
+        rest = sum((values[columns] for columns in self._free), np.zeros(self._size))
+        need = self._need.copy()
+        for columns, limit in self._bounded:
+            full = values[columns] > 0.5 * limit
+            need = need - np.where(full, limit, 0.0)
+            rest = rest + np.where(full, 0.0, values[columns])
+            kept.append((columns, ~full))
+        return _Terms(need, rest, tuple(kept))
+
+    def _capacities(self, values: Floats, most: int) -> list[Cut]:
+        terms = self._terms(values)
+        on = values[self._on]
+        fractional = np.flatnonzero((on - np.floor(on) > TRY_DIVISOR).any(axis=1))
+        lost = np.flatnonzero(self._single & (on > TRY_LOST).any(axis=1))
+        found: list[tuple[float, int, Cut]] = []
+        for unit in (-1, *lost.tolist()):
+            rows = np.flatnonzero(np.arange(len(on)) != unit)
+            for upper in (False, True):
+                full = (on[rows] > 0.5) & self._single[rows, None] if upper else None
+                for divisor in fractional:
+                    self._try(found, terms, on, rows, full, int(divisor))
+        found.sort(key=lambda one: -one[0])
+        taken = [0] * self._size
+        cuts = []
+        for _, t, cut in found:
+            if taken[t] < most:
+                taken[t] += 1
+                cuts.append(cut)
+        return cuts
+
+    def _try(
+        self,
+        found: list[tuple[float, int, Cut]],
+        terms: _Terms,
+        on: Floats,
+        rows: Ints,
+        full: NDArray[np.bool_] | None,
+        divisor: int,
+    ) -> None:
+        """Round with one divisor in all intervals; note what is violated."""
+        capacity, height = self._capacity[rows], self._capacity[divisor]
+        need, share, sign = terms.need, on[rows], np.ones(capacity.shape)
+        if full is not None:
+            need = need - (capacity * full).sum(axis=0)
+            share = np.where(full, 1.0 - share, share)
+            sign = np.where(full, -1.0, 1.0)
+        safe = np.where(height > 0.0, height, 1.0)
+        ratio = need / safe
+        part = ratio - np.floor(ratio)
+        usable = (height > 0.0) & (ratio > 0.0) & (part > FRACTION[0]) & (part < FRACTION[1])
+        if not usable.any():
+            return
+        part = np.where(usable, part, 1.0)
+        scaled = sign * capacity / safe
+        whole = np.floor(scaled)
+        rounded = whole + np.minimum((scaled - whole) / part, 1.0)
+        violation = np.ceil(ratio) - (rounded * share).sum(axis=0) - terms.rest / (safe * part)
+        distance = np.where(usable, violation, -1.0) / np.sqrt((rounded**2).sum(axis=0) + 1.0)
+        for t in np.flatnonzero(distance > LEAST_CAPACITY):
+            values, lower = rounded[:, t], float(np.ceil(ratio[t]))
+            if full is not None:
+                lower -= float((values * full[:, t]).sum())
+                values = np.where(full[:, t], -values, values)
+            extra = [columns[t] for columns, kept in terms.kept if kept[t]]
+            weight = np.full(len(extra), 1.0 / (safe[t] * part[t]))
+            cut = Cut(
+                np.concatenate([self._on[rows, t], np.array(extra, dtype=np.int64)]),
+                np.concatenate([values, weight]),
+                lower,
+            )
+            found.append((float(distance[t]), int(t), cut))
