@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from plant_views import plant
 from typer.testing import CliRunner
 
 from gridmuster.cli.watch import app, seconds_of
+from gridmuster.console.auth import Auth
 from gridmuster.console.tokens import Role, token_path
 from gridmuster.errors import GridmusterError
 from gridmuster.signals import Action, Scope
@@ -84,6 +86,37 @@ def test_watch_once_shows_the_plant(shell: Shell) -> None:
     text = shell.run("watch", "--once")
     assert "commanding" in text
     assert all(area.name in text for area in VIEW.areas)
+
+
+def test_a_center_on_this_machine_is_found_without_being_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.setenv(name, str(tmp_path))
+    note = tmp_path / "gridmuster" / "center.json"
+    elsewhere = Auth.open(tmp_path / "elsewhere")
+
+    def watch(*words: str) -> str:
+        result = CliRunner().invoke(app, ["watch", "--once", *words])
+        return str(result.exception) if result.exception else result.output
+
+    assert "no token" in watch() or "role viewer" in watch()
+    with serving(VIEW, elsewhere) as first:
+        assert stat.S_IMODE(note.stat().st_mode) == 0o600
+        assert first.url in note.read_text()
+        assert "Harbor" in watch()
+        assert "Harbor" in watch("--url", first.url)
+        with serving(plant(5, areas=1), Auth.open(tmp_path / "second")):
+            assert "Harbor" in watch()
+        assert first.url in note.read_text()
+    assert not note.exists()
+    note.write_text('{"url": "http://127.0.0.1:9", "tokens": "x"}')
+    with serving(VIEW, elsewhere):
+        assert "Harbor" in watch()
+    note.write_text("no note")
+    assert "role viewer" in watch()
+    with serving(VIEW, elsewhere):
+        assert "Harbor" in watch()
 
 
 def test_watch_once_json_is_the_whole_view(shell: Shell) -> None:

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-DEFAULT_URL = "http://127.0.0.1:8420"
 _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 UrlOption = Annotated[
-    str, typer.Option("--url", envvar="GRIDMUSTER_URL", help="the center's address")
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="GRIDMUSTER_URL",
+        help="the center's address; default: the one that runs on this machine",
+    ),
 ]
 TokenOption = Annotated[
     Path | None,
@@ -44,7 +48,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="do not ask again")
 
 @app.command("watch")
 def watch(
-    url: UrlOption = DEFAULT_URL,
+    url: UrlOption = None,
     token_file: TokenOption = None,
     ca: CaOption = None,
     once: Annotated[bool, typer.Option("--once", help="show it once and end")] = False,
@@ -64,7 +68,7 @@ def watch(
 
     if svg is not None and not once:
         raise typer.BadParameter("a picture is of one moment: add --once", param_hint="--svg")
-    token = _token(token_file, Role.VIEWER)
+    url, token = _entry(url, token_file, Role.VIEWER)
     if not once:
         watching.run(url, token, ca, every * 60.0, json)
         return
@@ -83,7 +87,7 @@ def watch(
 @app.command("device")
 def device(
     device_id: Annotated[str, typer.Argument(metavar="ID", help="the device's id")],
-    url: UrlOption = DEFAULT_URL,
+    url: UrlOption = None,
     token_file: TokenOption = None,
     ca: CaOption = None,
     live: Annotated[bool, typer.Option("--live", help="keep it up to date until Ctrl-C")] = False,
@@ -94,7 +98,7 @@ def device(
     from gridmuster.console.documents import DevicePicture
     from gridmuster.console.tokens import Role
 
-    token = _token(token_file, Role.VIEWER)
+    url, token = _entry(url, token_file, Role.VIEWER)
     with _client(url, token, ca) as client:
         found = client.read(f"devices/{_quoted(device_id)}", DevicePicture)
         if not isinstance(found, DevicePicture):
@@ -122,7 +126,7 @@ def override(
     ] = "",
     reason: ReasonOption = "",
     yes: YesOption = False,
-    url: UrlOption = DEFAULT_URL,
+    url: UrlOption = None,
     token_file: TokenOption = None,
     ca: CaOption = None,
     json: JsonOption = False,
@@ -142,7 +146,7 @@ def release(
     target: TargetArgument = "",
     reason: ReasonOption = "",
     yes: YesOption = False,
-    url: UrlOption = DEFAULT_URL,
+    url: UrlOption = None,
     token_file: TokenOption = None,
     ca: CaOption = None,
     json: JsonOption = False,
@@ -157,7 +161,7 @@ def stop(
     target: TargetArgument = "",
     reason: ReasonOption = "",
     yes: YesOption = False,
-    url: UrlOption = DEFAULT_URL,
+    url: UrlOption = None,
     token_file: TokenOption = None,
     ca: CaOption = None,
     json: JsonOption = False,
@@ -172,7 +176,7 @@ def reset(
     target: TargetArgument = "",
     reason: ReasonOption = "",
     yes: YesOption = False,
-    url: UrlOption = DEFAULT_URL,
+    url: UrlOption = None,
     token_file: TokenOption = None,
     ca: CaOption = None,
     json: JsonOption = False,
@@ -202,7 +206,7 @@ def _command(
     target: str,
     reason: str,
     yes: bool,
-    url: str,
+    url: str | None,
     token_file: Path | None,
     ca: Path | None,
     json: bool,
@@ -213,7 +217,8 @@ def _command(
     from gridmuster.console import watching
     from gridmuster.console.tokens import ROLES
 
-    with _client(url, _token(token_file, ROLES[action]), ca) as client:
+    address, token = _entry(url, token_file, ROLES[action])
+    with _client(address, token, ca) as client:
         body = {"scope": scope.value, "target": target, "reason": reason, **(more or {})}
         if not target:
             body["target"] = _fleet(client, scope, json)
@@ -269,11 +274,13 @@ def _refuse(problem: ProblemDocument, json: bool) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _token(token_file: Path | None, role: Role) -> str:
-    """The token to use: from the file named, else the least one on this machine that may do it."""
+def _entry(url: str | None, token_file: Path | None, role: Role) -> tuple[str, str]:
+    """Address and token to use: those named, else of the center that runs on this machine."""
     from gridmuster.console.tokens import find_token
+    from gridmuster.console.whereabouts import find
 
-    return find_token(token_file, role)
+    address, folder = find(url)
+    return address, find_token(token_file, role, folder)
 
 
 def _client(url: str, token: str, ca: Path | None) -> ApiClient:

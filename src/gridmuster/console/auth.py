@@ -50,12 +50,17 @@ class Auth:
 
     Args:
         records: the tokens that may enter.
+        folder: where they are from; None: not from a folder.
         now_s: reading of a monotonic clock, s.
     """
 
     def __init__(
-        self, records: list[TokenRecord], now_s: Callable[[], float] = monotonic_s
+        self,
+        records: list[TokenRecord],
+        folder: Path | None = None,
+        now_s: Callable[[], float] = monotonic_s,
     ) -> None:
+        self.folder = folder
         self._known = [
             (bytes.fromhex(record.sha256), Caller(record.name, Role[record.role.upper()]))
             for record in records
@@ -76,7 +81,7 @@ class Auth:
         path = folder / TOKENS_FILE
         if not path.exists():
             create_tokens(folder)
-        return cls(read_tokens(path))
+        return cls(read_tokens(path), folder)
 
     def require(self, authorization: str | None, role: Role, address: str) -> Caller:
         """Who sends this request.

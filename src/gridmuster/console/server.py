@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from gridmuster.console.loopback import is_loopback
+from gridmuster.console.whereabouts import announce, withdraw
 from gridmuster.errors import Fault, FleetError, LinkError
 
 DEFAULT_PORT: Final = 8420
@@ -43,7 +44,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 class ApiServer:
-    """A running server.
+    """A running server; noted where the terminal looks for one, when it is this machine's own.
 
     Args:
         app: made by `create_app`.
@@ -57,11 +58,15 @@ class ApiServer:
     ) -> None:
         self._app = app
         self._server = server
+        folder: Path | None = app.state.auth.folder
+        plain = url.startswith("http://")
+        self._note = announce(url, folder) if plain and folder is not None else None
         self._task = task
         self.url = url
 
     async def stop(self) -> None:
         """End the streams, finish what is under way, and close the port."""
+        withdraw(self._note)
         self._app.state.feed.close()
         self._server.should_exit = True
         await self._task

@@ -78,12 +78,12 @@ def create_tokens(folder: Path) -> None:
     records = []
     for role in Role:
         token = f"gm-{role.word}-{secrets.token_urlsafe(TOKEN_BYTES)}"
-        _write_private(token_path(folder, role), token.encode() + b"\n")
+        write_private(token_path(folder, role), token.encode() + b"\n")
         records.append(
             TokenRecord(role.word, role.word, hashlib.sha256(token.encode()).hexdigest())
         )
     document = msgspec.json.format(msgspec.json.encode({"tokens": records}))
-    _write_private(folder / TOKENS_FILE, document + b"\n")
+    write_private(folder / TOKENS_FILE, document + b"\n")
 
 
 def read_tokens(path: Path) -> list[TokenRecord]:
@@ -171,7 +171,7 @@ def find_token(path: Path | None, role: Role, folder: Path | None = None) -> str
     )
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, from its first moment; replaces what was there."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
