@@ -29,6 +29,9 @@ MAX_POWER_KW: Final = 100_000.0
 
 Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
 PowerKw = Annotated[float, Meta(ge=-MAX_POWER_KW, le=MAX_POWER_KW)]
+#: Largest price of energy that is believed, USD/MWh; fifty times the highest cap anywhere.
+MAX_PRICE_USD: Final = 1_000_000.0
+PriceUsd = Annotated[float, Meta(ge=-MAX_PRICE_USD, le=MAX_PRICE_USD)]
 InstantMs = Annotated[int, Meta(ge=0, le=253_402_300_799_000)]
 #: Largest integer that every JSON reader holds exactly (RFC 8259, section 6).
 MAX_COUNT: Final = 9_007_199_254_740_991
@@ -197,8 +200,8 @@ class Price(Struct, frozen=True, omit_defaults=True, tag="price", tag_field="kin
     sequence: Count
     start_ms: InstantMs
     duration_s: Count
-    price_usd_per_mwh: float
-    ahead_usd_per_mwh: tuple[float, ...] = ()
+    price_usd_per_mwh: PriceUsd
+    ahead_usd_per_mwh: tuple[PriceUsd, ...] = ()
     v: int = VERSION
 
 

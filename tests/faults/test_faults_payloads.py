@@ -158,6 +158,16 @@ def test_extreme_values_are_survived(case: tuple[str, bytes, bytes]) -> None:
         step(core)
 
 
+@pytest.mark.parametrize("price", [b"1.7e308", b"-1.7e308", b"1000001"])
+def test_a_price_beyond_belief_is_refused_before_it_reaches_a_plan(price: bytes) -> None:
+    core = begun()
+    good = encode(EXAMPLES[TOPICS.price(AREA)])
+    step(core, (TOPICS.price(AREA), good.replace(b"40.0", price)))
+    step(core, (TOPICS.price(AREA), good.replace(b"50.0", price)))
+    assert core.state.counters.malformed == 2
+    assert core.state.plant.areas[AREA].price is None
+
+
 def test_oversized_payloads_everywhere() -> None:
     core = begun()
     big = b" " * (MAX_PAYLOAD_BYTES + 1)
