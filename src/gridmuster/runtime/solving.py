@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 import structlog
@@ -32,8 +33,8 @@ def solve_encoded(request: bytes) -> bytes:
 class Solver:
     """One process that makes plans, started when the first is asked for.
 
-    A planner that breaks costs one plan, not the center: the core keeps the plan before it, covers
-    in real time, says that its plan is old, and asks again.
+    A process that dies (killed, out of memory) is started anew with the next plan; the plan it
+    was making does not come, and the center asks again.
 
     Args:
         processes: how many; 0 makes plans in this process, at once.
@@ -41,9 +42,11 @@ class Solver:
 
     def __init__(self, processes: int = 1) -> None:
         self._processes = processes
-        self._pool: ProcessPoolExecutor | None = None
-        #: Plans that could not be made.
-        self.failures = 0
+        self._pool = self._start() if processes else None
+
+    def _start(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._processes, mp_context=context)
 
     def ask(
         self, request: PlanRequest, done: Callable[[bytes], None] | None = None
@@ -52,37 +55,38 @@ class Solver:
 
         Args:
             request: what to plan.
-            done: told the encoded plan when it is there, on a thread of the pool; not told when
-                the planner broke.
+            done: told the encoded plan when it is there, on a thread of the pool; not called when
+                none could be made, which is logged.
         """
-        body = msgspec.msgpack.encode(request)
-        future: Future[bytes]
-        if self._processes == 0:
-            future = Future()
-            future.set_result(solve_encoded(body))
-        else:
-            if self._pool is None:
-                context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(self._processes, mp_context=context)
-            future = self._pool.submit(solve_encoded, body)
-        future.add_done_callback(lambda over: self._over(over, done))
+        future = self._submit(msgspec.msgpack.encode(request))
+        if done is not None:
+            future.add_done_callback(lambda over: _tell(over, done))
         return future
 
-    def _over(self, over: Future[bytes], done: Callable[[bytes], None] | None) -> None:
-        if over.cancelled():
-            return
-        error = over.exception()
-        if error is None:
-            if done is not None:
-                done(over.result())
-            return
-        self.failures += 1
-        log.error("planner", error=repr(error))
-        if isinstance(error, BrokenExecutor):
-            # A pool whose process died takes no more work; the next request starts another.
-            self._pool = None
+    def _submit(self, body: bytes) -> Future[bytes]:
+        if self._pool is None:
+            future: Future[bytes] = Future()
+            future.set_result(solve_encoded(body))
+            return future
+        try:
+            return self._pool.submit(solve_encoded, body)
+        except BrokenProcessPool as error:
+            log.error("solver", error=str(error), action="started anew")
+            self._pool.shutdown(wait=False)
+            self._pool = self._start()
+            return self._pool.submit(solve_encoded, body)
 
     def close(self) -> None:
         """Stop the process; a plan under way is dropped."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _tell(over: Future[bytes], done: Callable[[bytes], None]) -> None:
+    if over.cancelled():
+        return
+    error = over.exception()
+    if error is None:
+        done(over.result())
+    else:
+        log.error("plan", error=f"{type(error).__name__}: {error}")
