@@ -181,7 +181,8 @@ def _plan(view: PlantView, device: DeviceView) -> Text:
     start_ms = area.forecast_start_ms + active[0] * area.forecast_step_s * MS_PER_S
     top_kw = max(plan, key=abs)
     when = "now" if active[0] == 0 else f"from {clock(start_ms, view.time_zone)}"
-    line.append(f" {when}, up to {number(top_kw)} kW in the next {hours:.0f} h")
+    verb = "takes" if top_kw < 0.0 else "gives"
+    line.append(f" {when}, {verb} up to {number(abs(top_kw))} kW in the next {hours:.0f} h")
     return line
 
 
