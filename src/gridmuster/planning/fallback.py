@@ -15,6 +15,7 @@ from gridmuster.planning.linear import Floats
 from gridmuster.planning.objectives import Costs
 from gridmuster.planning.prepare import Group
 from gridmuster.planning.problem import PlanProblem
+from gridmuster.planning.reserve import HOLD_H, RESPONSE_S
 from gridmuster.planning.schedule import Schedule, along_segments, empty
 from gridmuster.planning.storage import held_share
 from gridmuster.units import SECONDS_PER_HOUR
@@ -128,12 +129,13 @@ def _area_interval(
 ) -> None:
     step_h = problem.step_s / SECONDS_PER_HOUR
     one = problem.areas[area]
-    demand = one.demand_kw[t]
+    top_up = {n: _top_up(problem, n, energy[n], t, step_h) for n in stores}
+    demand = one.demand_kw[t] + sum(top_up.values())
     renewables = [n for n, r in enumerate(problem.renewables) if r.area == one.id]
     free = sum(problem.renewables[n].available_kw[t] for n in renewables)
     give = {n: _can_give(problem, n, energy[n], t, step_h) for n in stores}
     wanted = demand - free - one.import_limit_kw[t] - sum(give.values())
-    running = _commit(units, t, step_h, wanted)
+    running = _commit(units, t, step_h, wanted + one.reserve_kw[t])
     low = {state.number: state.low_kw(t) for state in running}
     high = {s.number: max(low[s.number], s.high_kw(t, step_h)) for s in running}
     rest = demand - sum(low.values())
@@ -151,9 +153,10 @@ def _area_interval(
         powers[state.number] += more
         rest -= more
     for n in stores:
-        take = min(_can_take(problem, n, energy[n], t, step_h), max(0.0, -rest))
-        plan.charge[n, t] = 0.0 if plan.discharge[n, t] > 0.0 else take
-        rest += plan.charge[n, t]
+        room = _can_take(problem, n, energy[n], t, step_h) - top_up[n]
+        more = 0.0 if plan.discharge[n, t] > 0.0 else min(room, max(0.0, -rest))
+        plan.charge[n, t] = top_up[n] + more
+        rest += more
     sold = min(one.export_limit_kw[t], max(0.0, -rest))
     rest += sold
     plan.bought[area, t], plan.sold[area, t] = bought, sold
@@ -169,12 +172,18 @@ def _area_interval(
             - plan.discharge[n, t] / store.discharge_efficiency
         )
     _settle(plan, units, {s.number for s in running}, powers, t, step_h)
+    largest = max((float(s.group.max_kw[t]) for s in running), default=0.0)
+    wish = largest + one.reserve_kw[t] - one.import_limit_kw[t] + bought - sold
+    wish -= sum(_unit_reserve(s, powers[s.number], t) for s in running)
+    wish -= sum(_store_reserve(problem, plan, n, energy[n], t) for n in stores)
+    plan.reserve_short[area, t] = max(0.0, wish)
 
 
 def _commit(units: list[_UnitState], t: int, step_h: float, wanted: float) -> list[_UnitState]:
-    """Who is on in t, cheapest first; starts and stops are decided here."""
+    """Who is on in t, cheapest first, until what is wanted and the largest unit are covered."""
     running: list[_UnitState] = []
     open_kw = wanted
+    largest = 0.0
     for state in units:
         keep = state.on and state.stays > 0
         if keep or state.unit.must_run:
@@ -182,14 +191,16 @@ def _commit(units: list[_UnitState], t: int, step_h: float, wanted: float) -> li
             if may:
                 running.append(state)
                 open_kw -= state.high_kw(t, step_h)
+                largest = max(largest, float(state.group.max_kw[t]))
     chosen = {state.number for state in running}
     for state in units:
-        if state.number in chosen or open_kw <= 0.0:
+        if state.number in chosen or open_kw + largest <= 0.0:
             continue
         able = state.can_run(t, step_h, 1) if state.on else _may_start(state, t, step_h)
         if able:
             running.append(state)
             open_kw -= state.high_kw(t, step_h)
+            largest = max(largest, float(state.group.max_kw[t]))
     return running
 
 
@@ -245,3 +256,27 @@ def _can_take(problem: PlanProblem, number: int, energy: float, t: int, step_h: 
     store = problem.stores[number]
     room = store.max_energy_kwh - held_share(store, step_h) * energy
     return min(store.charge_kw[t], max(0.0, room) / (store.charge_efficiency * step_h))
+
+
+def _top_up(problem: PlanProblem, number: int, energy: float, t: int, step_h: float) -> float:
+    """Charging that a store needs to be at its floor at the end of t, kW."""
+    store = problem.stores[number]
+    missing = store.min_energy_kwh - held_share(store, step_h) * energy
+    return min(store.charge_kw[t], max(0.0, missing) / (store.charge_efficiency * step_h))
+
+
+def _unit_reserve(state: _UnitState, power_kw: float, t: int) -> float:
+    if not state.unit.gives_reserve:
+        return 0.0
+    return min(float(state.group.max_kw[t]) - power_kw, state.unit.ramp_kw_per_s * RESPONSE_S)
+
+
+def _store_reserve(
+    problem: PlanProblem, plan: Schedule, number: int, energy: float, t: int
+) -> float:
+    store = problem.stores[number]
+    if not store.gives_reserve:
+        return 0.0
+    left = store.discharge_kw[t] - float(plan.discharge[number, t] - plan.charge[number, t])
+    lasting = max(0.0, energy - store.min_energy_kwh) * store.discharge_efficiency / HOLD_H
+    return min(left, lasting)
