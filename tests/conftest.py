@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Check what a test's markers ask of the machine."""
     if item.get_closest_marker("needs_mosquitto") and not shutil.which("mosquitto"):
         unavailable("the mosquitto broker is not on the PATH")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_settings() -> Iterator[None]:
+    """Keep tokens and notes of running centers out of the person's own settings."""
+    with tempfile.TemporaryDirectory(prefix="gridmuster-tests-") as folder:
+        os.environ["XDG_CONFIG_HOME"] = folder
+        yield
 
 
 @pytest.fixture(scope="session")

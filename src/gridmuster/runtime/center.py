@@ -232,6 +232,13 @@ class LiveCenter:
         now_ms = self._clock.now_ms()
         request = structs.replace(request, at_ms=now_ms)
         known = self.recorded.core.state.operator.answers.get(request.id)
+        if known is None and self.recorded.refusing:
+            return Rejected(
+                request.id,
+                now_ms,
+                f"the journal cannot be written ({self.recorded.error}); nothing is commanded "
+                "until it can; use the stop at the site",
+            )
         if known is None:
             waiting = self._requests.get(request.id)
             if waiting is None:

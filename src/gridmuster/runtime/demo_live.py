@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from gridmuster.clock import SharedClock, monotonic_s
 from gridmuster.comms.broker import EmbeddedBroker
 from gridmuster.console.auth import Auth
 from gridmuster.console.tokens import Role, token_path
+from gridmuster.errors import LinkError
 from gridmuster.runtime.demo_max import CENTER_ID, DemoOptions
 from gridmuster.runtime.programs import Programs
 from gridmuster.simulator.scenario import Scenario, save_scenario
@@ -52,7 +55,10 @@ def run_live(
     Raises:
         LinkError: when a program does not come up or ends early; its last words are in the error.
     """
-    asyncio.run(_run(options, folder, speed, watch, told))
+    try:
+        asyncio.run(_run(options, folder, speed, watch, told))
+    except asyncio.CancelledError as error:
+        raise LinkError("the demo was told to end before its time") from error
 
 
 async def _run(
@@ -63,6 +69,11 @@ async def _run(
     told: Callable[[Running, int], None],
 ) -> None:
     plant = LivePlant(options, folder, speed)
+    running_task = asyncio.current_task()
+    assert running_task is not None
+    # Told to end by a service manager or a time limit, it ends its programs first.
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running_task.cancel)
     try:
         running = await plant.start()
         plant.let_go()

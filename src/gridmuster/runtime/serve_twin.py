@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -87,15 +86,16 @@ async def _move(
 ) -> None:
     every_ms = max(int(min(MOVE_EVERY_S * speed, SIGNAL_EVERY_S) * MS_PER_S), 1)
     next_signal_ms = 0
-    while not stop.is_set():
-        now_ms = clock.now_ms()
-        world.advance_to(max(now_ms, world.now_ms))
-        if feed is not None and now_ms >= next_signal_ms:
-            feed.publish(now_ms)
-            next_signal_ms = now_ms + int(SIGNAL_EVERY_S * MS_PER_S)
-        with contextlib.suppress(TimeoutError):
-            waiting = clock.sleep_until(now_ms + every_ms)
-            await asyncio.wait(
-                {asyncio.ensure_future(waiting), asyncio.ensure_future(stop.wait())},
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        while not stop.is_set():
+            now_ms = clock.now_ms()
+            world.advance_to(max(now_ms, world.now_ms))
+            if feed is not None and now_ms >= next_signal_ms:
+                feed.publish(now_ms)
+                next_signal_ms = now_ms + int(SIGNAL_EVERY_S * MS_PER_S)
+            tick = asyncio.ensure_future(clock.sleep_until(now_ms + every_ms))
+            await asyncio.wait({tick, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            tick.cancel()
+    finally:
+        stopping.cancel()
