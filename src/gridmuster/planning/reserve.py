@@ -179,7 +179,7 @@ def _capacity(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> 
         spread = (group.max_kw - group.min_kw)[where]
         reach = group.unit.ramp_kw_per_s * RESPONSE_S
         gives = group.unit.gives_reserve
-        if group.is_block or (gives and reach >= float(spread.max())):
+        if group.is_block or (gives and reach >= float(spread.max(initial=0.0))):
             model.entries(rows, commitment.on[where], group.max_kw[where])
             continue
         model.entries(rows, commitment.on[where], group.min_kw[where])
