@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plants import NOW_MS, STEP_MS, cycle_frames
+from journal_frames import NOW_MS, STEP_MS, cycle_frames
 
 from gridmuster.errors import JournalError
 from gridmuster.signals import Frame
