@@ -92,7 +92,7 @@ def step(core: Core, *frames: tuple[str, bytes]) -> None:
     assert msgspec.msgpack.decode(core.state_bytes(), type=CoreState)
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(topic=st.sampled_from(UP), payload=st.binary(max_size=200))
 def test_bytes_on_any_topic_of_the_center(topic: str, payload: bytes) -> None:
     core = begun()
@@ -101,7 +101,7 @@ def test_bytes_on_any_topic_of_the_center(topic: str, payload: bytes) -> None:
     assert f"malformed:{topic}" in core.state.alarms.standing
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(data=st.data(), topic=st.sampled_from(UP))
 def test_json_of_the_wrong_shape(data: st.DataObject, topic: str) -> None:
     """Fields of a good message replaced by any JSON: refused, or understood and survived."""
@@ -109,8 +109,10 @@ def test_json_of_the_wrong_shape(data: st.DataObject, topic: str) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
         where = good
         key = data.draw(st.sampled_from(sorted(where)))
-        while isinstance(where[key], list) and where[key] and isinstance(where[key][0], dict):
-            where = where[key][0]
+        while isinstance(part := where[key], list) and part and isinstance(part[0], dict):
+            if not part[0]:
+                break
+            where = part[0]
             key = data.draw(st.sampled_from(sorted(where)))
         where[key] = data.draw(JSON)
     core = begun()
@@ -154,7 +156,7 @@ def test_extreme_values_are_survived(case: tuple[str, bytes, bytes]) -> None:
     assert old in good
     for _ in range(3):
         step(core, (topic, good.replace(old, new)))
-    for _ in range(20):
+    for _ in range(10):
         step(core)
 
 
