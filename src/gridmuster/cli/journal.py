@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-#: A replay gave something else, or the chain is broken where the journal can still be read.
-EXIT_DIFFERENT = 1
+#: The answer is no: a replay gave something else, an invariant was broken.
+EXIT_NO = 1
 #: The journal cannot be used.
 EXIT_BROKEN = 2
 
@@ -41,7 +41,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Write the JSON here as well.")] = None,
     by: Annotated[By | None, typer.Option(help="Show this breakdown too.")] = None,
 ) -> None:
-    """Report what happened, from the journal alone."""
+    """Report what happened, from the journal alone; exit code 1 when an invariant was broken."""
     from rich.console import Console
 
     from gridmuster.report import encode_report, render, report_journal
@@ -59,6 +59,8 @@ def report(
         typer.echo(text)
     else:
         Console().print(render(found, by.value if by else ""))
+    if found.invariant_violations:
+        raise typer.Exit(EXIT_NO)
 
 
 @app.command("replay")
@@ -76,7 +78,7 @@ def replay(journal: JournalName, as_json: AsJson = False) -> None:
     else:
         typer.echo(_replay_words(found))
     if found.difference is not None:
-        raise typer.Exit(EXIT_DIFFERENT)
+        raise typer.Exit(EXIT_NO)
 
 
 @app.command("verify")

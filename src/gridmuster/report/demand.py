@@ -284,13 +284,15 @@ class DemandBook:
 
     def demand(self, at_ms: int, report: DemandReport) -> None:
         """Take meter readings."""
+        dark = self._dark_since
         for reading in report.readings:
             meter = self.meters.get(reading.end_user)
             if meter is None or meter.user.site != report.site or reading.quality is Quality.BAD:
                 continue
-            self._silence(meter, at_ms)
-            dark = meter.area in self._dark_since
-            meter.take(at_ms, reading.power_kw, reading.energy_kwh, dark)
+            heard_ms = meter.tally.heard_ms
+            if heard_ms is None or at_ms - heard_ms > HOLD_MS:
+                self._silence(meter, at_ms)
+            meter.take(at_ms, reading.power_kw, reading.energy_kwh, meter.area in dark)
 
     def area_power(self, area: str, at_ms: int, live: bool) -> None:
         """Say whether an area is live at an instant; what dead time costs is booked."""

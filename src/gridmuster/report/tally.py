@@ -106,6 +106,9 @@ class Tally:
         """
         if self._at_ms is None:
             return self._first(at_ms, rate, value)
+        if value == self._last and not rate and not self._rate and self._says:
+            self._at_ms = at_ms
+            return 0.0
         before = self._booked + self._unsaid
         passed_ms = at_ms - self._at_ms
         if passed_ms <= HOLD_MS:

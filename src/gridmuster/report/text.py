@@ -16,6 +16,9 @@ from gridmuster.report.figures import AreaFigures, DeviceFigures, Report
 SHOWN: Final = 8
 #: Hours below this are not worth a line, h.
 LEAST_H: Final = 0.005
+#: Widths of names and values in both columns; together they fit 80 characters.
+LEFT: Final = (22, 14)
+RIGHT: Final = (24, 16)
 #: What stands where there is no value.
 NONE: Final = "–"
 Row = tuple[str, str]
@@ -40,6 +43,7 @@ def render(report: Report, by: str = "") -> RenderableType:
         _pair("Machines", _machines(report), "Commands", _commands(report)),
         _pair("Fuel and permits", _fuel(report), "Center", _center(report)),
         _judgement(report),
+        Text("two values stand for the median and the 99th percentile", style="dim"),
     ]
     if by == "area":
         parts.append(_areas(report.areas, currency))
@@ -49,23 +53,23 @@ def render(report: Report, by: str = "") -> RenderableType:
 
 
 def _pair(left: str, left_rows: list[Row], right: str, right_rows: list[Row]) -> RenderableType:
-    table = Table.grid(padding=(0, 3), expand=False)
-    table.add_row(_column(left, left_rows), _column(right, right_rows))
+    table = Table.grid(padding=(0, 2), expand=False)
+    table.add_row(_column(left, left_rows, LEFT), _column(right, right_rows, RIGHT))
     return Padding(table, (1, 0, 0, 0))
 
 
-def _column(title: str, rows: list[Row]) -> Table:
+def _column(title: str, rows: list[Row], widths: tuple[int, int]) -> Table:
     table = Table(
         box=None,
         pad_edge=False,
-        padding=(0, 1),
+        padding=(0, 1, 0, 0),
         show_header=False,
         title=title,
         title_style="bold",
         title_justify="left",
     )
-    table.add_column(min_width=21)
-    table.add_column(justify="right", min_width=15)
+    table.add_column(min_width=widths[0])
+    table.add_column(justify="right", min_width=widths[1])
     for name, value in rows:
         table.add_row(Text(name, style="dim" if name.startswith("  ") else ""), value)
     return table
@@ -172,18 +176,21 @@ def _fuel(report: Report) -> list[Row]:
 
 def _center(report: Report) -> list[Row]:
     plans = report.plans
-    statuses = ", ".join(f"{n} {name}" for name, n in plans.by_status.items())
     rows = [
         ("cycle time", _both(report.cycle_ms_p50, report.cycle_ms_p99, "ms")),
         ("cycles missed", f"{report.missed_cycles:,}"),
-        ("plans", statuses or "none"),
+        ("plans", f"{plans.count:,}"),
+        *((f"  {name.replace('_', ' ')}", f"{n:,}") for name, n in plans.by_status.items()),
         ("  solved in", _both(plans.seconds_p50, plans.seconds_p99, "s")),
         ("  gap, highest", NONE if plans.gap_max is None else f"{100.0 * plans.gap_max:.3f} %"),
         ("messages late", f"{report.late_messages:,}"),
         ("  malformed", f"{report.malformed_messages:,}"),
         ("alarms raised", f"{sum(report.alarms_by_kind.values()):,}"),
     ]
-    rows += [(f"  {kind}", f"{count:,}") for kind, count in report.alarms_by_kind.items()]
+    rows += [
+        (f"  {kind.replace('_', ' ')}", f"{count:,}")
+        for kind, count in report.alarms_by_kind.items()
+    ]
     return rows
 
 
@@ -308,7 +315,7 @@ def _usd(value: float) -> str:
 
 
 def _per_kwh(value: float | None) -> str:
-    return NONE if value is None else f"{value:.4f} /kWh"
+    return NONE if value is None else f"{value:.4f} a kWh"
 
 
 def _percent(value: float | None) -> str:
