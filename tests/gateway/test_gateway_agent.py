@@ -151,6 +151,16 @@ def test_a_lapsed_store_goes_to_zero_and_panels_back_to_the_sun() -> None:
     assert len(toy.orders) == orders
 
 
+def test_panels_at_full_rating_lapse_without_a_word_or_an_order() -> None:
+    toy = site()
+    toy.ask("p", 30.0)
+    toy.run(50.0)
+    toy.orders.clear()
+    toy.run(60.0)
+    assert toy.orders == []
+    assert "lapsed:p" not in toy.reports[-1].alarms
+
+
 def test_a_renewed_setpoint_holds_without_a_gap() -> None:
     toy = site()
     toy.ask("g1", 30.0)
@@ -375,6 +385,16 @@ def test_panels_are_held_to_the_export_limit_and_released() -> None:
     assert toy.panels.power_kw == pytest.approx(28.0)
 
 
+def test_panels_come_back_after_a_reset_whatever_held_them() -> None:
+    toy = site(export_kw=0.0)
+    toy.run(70.0)
+    assert toy.panels.power_kw == pytest.approx(10.0, abs=1.01)
+    toy.tell("p", Order.RESET)
+    toy.load_kw = 50.0
+    toy.run(200.0)
+    assert toy.panels.power_kw == pytest.approx(20.0)
+
+
 def test_an_emergency_stop_latches_through_a_restart_until_reset() -> None:
     toy = site()
     toy.ask("g1", 30.0)
@@ -530,6 +550,28 @@ def test_a_running_set_takes_the_load_at_once_and_the_others_stop() -> None:
     assert ("g2", "stop", 1.0) in toy.orders
     assert toy.switched_local
     assert names(toy, "g1") == []
+
+
+def test_a_stop_that_lapses_in_an_outage_starts_nothing() -> None:
+    toy = site()
+    toy.utility_ok = False
+    toy.run(5.0)
+    assert toy.tell("p", Order.STOP).outcome is Outcome.ACCEPTED
+    toy.run(100.0)
+    assert toy.panels.power_kw == 0.0
+    toy.utility_ok = True
+    toy.run(310.0)
+    assert toy.panels.power_kw == 20.0
+
+
+def test_a_set_that_does_not_answer_is_asked_after_those_that_do() -> None:
+    toy = site()
+    toy.silent.add("g1")
+    toy.run(10.0)
+    toy.utility_ok = False
+    toy.run(20.0)
+    assert names(toy, "g1") == []
+    assert toy.supply == LOCAL
 
 
 def test_the_next_set_follows_a_failed_one() -> None:

@@ -111,8 +111,9 @@ class ToyEngine:
     start_s = 10.0
     cool_s = 60.0
 
-    def __init__(self, plant: ToySite) -> None:
+    def __init__(self, plant: ToySite, key: str) -> None:
         self.plant = plant
+        self.key = key
         self.state = IDLE
         self.mode = 2.0
         self.power_kw = 0.0
@@ -128,7 +129,8 @@ class ToyEngine:
     def order(self, name: str, value: float) -> None:
         if name == "start":
             self.starts_ordered += 1
-            self.plant.started_in_fault |= self.state in (FAULT, LOCKED)
+            told = self.key not in self.plant.silent
+            self.plant.started_in_fault |= told and self.state in (FAULT, LOCKED)
         if name == "emergency_stop":
             self.state, self.power_kw, self.alarm_bits = LOCKED, 0.0, 1 << 6
         elif self.mode != 2.0 or self.deaf:
@@ -248,7 +250,7 @@ class ToySite:
         self.stuck = False
         self.silent: set[str] = set()
         self.engines = {
-            device.id: ToyEngine(self)
+            device.id: ToyEngine(self, device.id)
             for device in self.fleet.devices
             if isinstance(device, EmergencyGenerator | Engine)
         }

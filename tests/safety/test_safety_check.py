@@ -84,9 +84,11 @@ def test_a_store_may_charge_on_old_telemetry_of_a_healthy_utility_but_not_discha
         (-5.0, 50.0, 50.0),
         (-5.0, 105.0, 50.0),  # its rating comes first
         (60.0, 40.0, 40.0),
+        (60.0, 40.04, 40.04),  # within the meters' resolution
         (60.0, 40.1, 40.0),
         (85.0, 30.0, 15.0),  # down to the minimum load, which is 15 kW
         (85.1, 30.0, None),
+        (85.1, 15.0, None),
     ],
 )
 def test_the_export_limit_holds_for_the_whole_site(

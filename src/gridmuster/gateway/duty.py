@@ -143,7 +143,7 @@ class LocalDuty:
         # While the load is dead it measures nothing; its design value says what to start for.
         load_kw = max(station.load_kw, station.site.backup_load_kw)
         self._note_failures(now_ms)
-        chosen = self._choose(load_kw)
+        chosen = self._choose(load_kw, now_ms)
         self._unload(chosen, now_ms, out)
         ready_kw = 0.0
         waiting = False
@@ -165,7 +165,7 @@ class LocalDuty:
             able = ready_kw > 0.0 and (ready_kw >= load_kw or not waiting)
             station.order_panel("transfer_to_local", now_ms, out, able=able)
 
-    def _choose(self, load_kw: float) -> list[Unit]:
+    def _choose(self, load_kw: float, now_ms: int) -> list[Unit]:
         """The sets that shall carry the load: running ones first, then those bought for it."""
         station = self._station
         if load_kw <= 0.0:
@@ -181,7 +181,7 @@ class LocalDuty:
             and unit.state not in (FAULT, LOCKED)
             and not unit.memory.stop_latched
         ]
-        usable.sort(key=lambda unit: (not unit.on, unit.backup_rank))
+        usable.sort(key=lambda unit: (not unit.on, unit.silence(now_ms), unit.backup_rank))
         chosen: list[Unit] = []
         covered_kw = 0.0
         for unit in usable:
@@ -217,7 +217,11 @@ class LocalDuty:
         tried = self._tries.get(unit.id)
         if tried is None:
             tried = self._tries[unit.id] = Try(now_ms)
-        elif unit.on or now_ms - tried.ordered_ms < station.config.resend_s * MS_PER_S:
+        elif (
+            unit.on
+            or unit.answered_ms != now_ms
+            or now_ms - tried.ordered_ms < station.config.resend_s * MS_PER_S
+        ):
             return
         tried.ordered_ms = now_ms
         if not unit.on:
@@ -257,7 +261,7 @@ class LocalDuty:
             if unit.generator is not None:
                 if unit.on and not unit.generator.must_run:
                     station.order(unit, Setpoint(unit.id, Order.STOP), now_ms, out)
-            elif unit.limits.renewable:
+            elif unit.limits.renewable and unit.target is None:
                 setpoint = Setpoint(unit.id, Order.RUN, unit.limits.rated_kw)
                 station.order(unit, setpoint, now_ms, out)
         station.transferred()

@@ -106,7 +106,8 @@ class MarketDuty:
             and target.order is Order.RUN
             and (unit.state != RUNNING or (same and old is not None and old.starting))
         )
-        unit.cap_kw = None
+        if target.order is Order.RUN:
+            unit.cap_kw = None
         self._give(unit, target, now_ms, out)
 
     def scan(self, now_ms: int, dt_s: float, out: AgentOutput) -> None:
@@ -350,8 +351,11 @@ class MarketDuty:
         if not target.settled:
             target.settled = True
             self._desk.settle(unit, Outcome.FAILED, reason, now_ms, out)
-        if target.order in (Order.RESET, Order.EMERGENCY_STOP):
+        if self._station.local_duty or target.order in (Order.RESET, Order.EMERGENCY_STOP):
+            # In an outage everything is at rest or serves the site; the return brings it back.
+            # After a reset nobody knows how the device is set.
             unit.target = None
+            unit.adopted = self._station.local_duty
             return
         resting = unit.generator is not None and not unit.on
         if resting or (unit.limits.store and unit.power_kw == 0.0 and target.power_kw == 0.0):
@@ -359,12 +363,21 @@ class MarketDuty:
             if resting and target.order is Order.RUN:
                 self._station.order(unit, Setpoint(unit.id, Order.STOP), now_ms, out)
             return
+        if unit.limits.renewable:
+            # What was set is a limit: the way back to nature's begins there.
+            limit_kw = target.power_kw if target.order is Order.RUN else 0.0
+            if limit_kw >= unit.limits.rated_kw and unit.cap_kw is None:
+                unit.target = None
+                return
+            target.power_kw = max(limit_kw, unit.power_kw)
+        else:
+            target.power_kw = unit.power_kw
         target.lapsing = True
         target.reason = reason
         target.ordered_ms = now_ms
         target.order = Order.RUN
-        target.power_kw = unit.power_kw
-        self._station.alarm(f"lapsed:{unit.id}", now_ms)
+        if target.command_id:
+            self._station.alarm(f"lapsed:{unit.id}", now_ms)
 
     def _to_safe_state(
         self, unit: Unit, target: Target, now_ms: int, dt_s: float, out: AgentOutput

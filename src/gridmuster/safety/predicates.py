@@ -17,6 +17,11 @@ from gridmuster.units import SECONDS_PER_HOUR
 
 Predicate = Callable[[Context, Setpoint], Verdict]
 
+#: Resolution of the meters between which the export limit is reckoned: kW and share of the limit,
+#: a tenth of a revenue meter's 0.2 % (`domain.md` section 2).
+SLACK_KW: Final = 0.05
+SLACK_FRACTION: Final = 0.0002
+
 # Members bound once: looking them up on the class costs more than the comparison.
 _OUTAGE: Final = Purpose.OUTAGE
 _ALERT: Final = Purpose.EMERGENCY_ALERT
@@ -115,7 +120,7 @@ def within_export(context: Context, setpoint: Setpoint) -> Verdict:
     if context.export_without_kw is None:
         return Refused(2, "power at the point of interconnection is not known")
     room_kw = limits.export_limit_kw - context.export_without_kw
-    if power_kw <= room_kw:
+    if power_kw <= room_kw + max(SLACK_KW, SLACK_FRACTION * limits.export_limit_kw):
         return ALLOWED
     if limits.generator and room_kw < limits.min_load_kw:
         return Refused(
