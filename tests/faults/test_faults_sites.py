@@ -134,17 +134,26 @@ def test_a_clock_10_s_off(tmp_path: Path, offset_s: float) -> None:
 
 def test_a_device_that_ignores_its_setpoint_is_told_of_and_made_up_for(tmp_path: Path) -> None:
     device = "east-storage-01-battery"
-    plant = Plant(tmp_path, "18:30", [IgnoresSetpoint(device=device, at="18:45", until="19:20")])
+    events = [IgnoresSetpoint(device=device, at="18:45", until="19:20")]
+    plant = Plant(tmp_path, "18:30", events)
     plant.until("19:18")
     failed = [
-        o for a in plant.acks() for o in a.devices if o.device == device and o.outcome == "failed"
+        outcome
+        for ack in plant.acks()
+        for outcome in ack.devices
+        if outcome.device == device and outcome.outcome is Outcome.FAILED
     ]
     assert failed and "measured" in failed[0].reason
-    assert plant.raised(f"deaf:{device}")
-    truth = plant.world.truth.areas["east"]
-    assert truth.unserved_kwh < 1.0
-    plant.until("19:30")
+    assert len(plant.raised(f"deaf:{device}")) == 1
+    # It is counted as it is, and what was asked of it stands.
+    decision = plant.core._decisions["east"]
+    assert f"deaf:{device}" in plant.alarms()
+    assert device not in decision.dispatch.power_kw
+    assert decision.wished[device].power_kw == plant.setpoint_kw(device)
+    assert plant.world.truth.areas["east"].unserved_kwh < 1.0
+    plant.until("19:24")
     assert f"deaf:{device}" not in plant.alarms()
+    assert device in plant.core._decisions["east"].dispatch.power_kw
     plant.assert_sound()
     plant.close()
 

@@ -104,7 +104,7 @@ class Decider:
         commitment = decide(snapshot.now_ms, sources.units, need, memory)
         dispatch = self._dispatch(status, sources, commitment, grid, operator, memory)
         wished, vetoes = self._wishes(
-            sources, commitment, dispatch, snapshot, operator, context_of, asked
+            sources, commitment, dispatch, snapshot, operator, memory, context_of, asked
         )
         reserve_kw = import_cap_kw - dispatch.import_kw
         for device_id, offer in sources.offers.items():
@@ -166,6 +166,7 @@ class Decider:
         dispatch: AreaDispatch,
         snapshot: Snapshot,
         operator: OperatorMemory,
+        memory: CommitmentMemory,
         context_of: Callable[[str], Context],
         asked: Callable[[str], Setpoint | None],
     ) -> tuple[dict[str, Setpoint], list[str]]:
@@ -187,6 +188,11 @@ class Decider:
                 power_kw = 0.0 if held.power_kw is None else held.power_kw
                 setpoint = Setpoint(device_id, Order.RUN, power_kw, Purpose.OPERATOR)
                 self._pass(setpoint, context_of, wished, vetoes)
+            elif device_id in memory.deaf:
+                # Asked the same until it follows, so that it does not lapse and is noticed then.
+                setpoint = asked(device_id)
+                if setpoint is not None and setpoint.order is Order.RUN:
+                    self._pass(setpoint, context_of, wished, vetoes)
         return wished, vetoes
 
     @staticmethod

@@ -78,6 +78,8 @@ class MarketDuty:
     def begin(self, unit: Unit, target: Target, now_ms: int, out: AgentOutput) -> None:
         """Take a new target and give its orders at once; the same wish again only renews.
 
+        Where the device was given up on, the same wish is a new try.
+
         Args:
             unit: the device.
             target: what is wished; it passed every check.
@@ -90,6 +92,7 @@ class MarketDuty:
         same = (
             old is not None
             and not old.lapsing
+            and not old.failed
             and old.order is target.order
             and old.power_kw == target.power_kw
         )
@@ -178,6 +181,7 @@ class MarketDuty:
         if verdict is not None:
             target.settled = True
             outcome, reason = verdict
+            target.failed = outcome is Outcome.FAILED
             self._desk.settle(unit, outcome, reason, now_ms, out)
             if outcome is Outcome.FAILED and target.starting and not unit.ready:
                 # A set that starts late after all must not come unasked.

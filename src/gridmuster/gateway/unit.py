@@ -40,7 +40,7 @@ class Target:
     """The wished state of one device and how far it got.
 
     ``expires_at_ms`` ends it; then ``lapsing`` is set and ``power_kw`` ramps to the safe state.
-    ``settled`` is set when it was measured or given up.
+    ``settled`` is set when it was measured or given up, ``failed`` when it was given up.
     """
 
     __slots__ = (
@@ -48,6 +48,7 @@ class Target:
         "began_ms",
         "command_id",
         "expires_at_ms",
+        "failed",
         "gap_kw",
         "lapsing",
         "order",
@@ -77,6 +78,7 @@ class Target:
         self.ordered_ms = 0
         self.gap_kw = 0.0
         self.settled = False
+        self.failed = False
         self.lapsing = False
         self.starting = False
         self.reason = ""
