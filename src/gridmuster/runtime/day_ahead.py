@@ -5,8 +5,7 @@ from __future__ import annotations
 from gridmuster.center.first_look import first_problem
 from gridmuster.clock import parse_iso
 from gridmuster.fleet.model import Fleet
-from gridmuster.planning import PlanLimits, PlanSolution
-from gridmuster.planning.areas import solve_by_area
+from gridmuster.planning import PlanLimits, PlanSolution, solve
 
 
 def plan_day(fleet: Fleet, start: str, gap: float = 1e-3) -> PlanSolution:
@@ -23,4 +22,4 @@ def plan_day(fleet: Fleet, start: str, gap: float = 1e-3) -> PlanSolution:
     Raises:
         ValueError: for a time without an offset.
     """
-    return solve_by_area(first_problem(fleet, parse_iso(start)), PlanLimits(gap=gap))
+    return solve(first_problem(fleet, parse_iso(start)), PlanLimits(gap=gap))

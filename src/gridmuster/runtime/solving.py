@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -11,9 +13,11 @@ import msgspec
 import structlog
 
 from gridmuster.center.planmemory import PlanRequest
-from gridmuster.planning.areas import solve_by_area
+from gridmuster.planning import solve
 from gridmuster.signals import encode
 
+#: Time between two looks at whether the parent process is still there, s.
+PARENT_EVERY_S = 2.0
 log = structlog.get_logger()
 
 
@@ -27,7 +31,7 @@ def solve_encoded(request: bytes) -> bytes:
         The encoded `PlanSolution`, as it enters the core's inbox.
     """
     asked = msgspec.msgpack.decode(request, type=PlanRequest)
-    return encode(solve_by_area(asked.problem, asked.limits, asked.previous))
+    return encode(solve(asked.problem, asked.limits, asked.previous))
 
 
 class Solver:
@@ -46,7 +50,9 @@ class Solver:
 
     def _start(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._processes, mp_context=context)
+        return ProcessPoolExecutor(
+            self._processes, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)
+        )
 
     def ask(
         self, request: PlanRequest, done: Callable[[bytes], None] | None = None
@@ -80,6 +86,18 @@ class Solver:
         """Stop the process; a plan under way is dropped."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent did, however that ended; it would wait for ever."""
+    never = threading.Event()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            never.wait(PARENT_EVERY_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def _tell(over: Future[bytes], done: Callable[[bytes], None]) -> None:
