@@ -138,3 +138,12 @@ def test_a_stop_that_nobody_answered_is_asked_until_somebody_does() -> None:
     one.take_ack(ack(sent[-1], Outcome.ACCEPTED), T0 + 3_600_000)
     assert one.memory.unanswered_sites == []
     assert issue(one, 3700, stop) == []
+
+
+def test_sun_held_at_nothing_is_renewed_for_it_would_come_back() -> None:
+    panels = next(device for device in FLEET.devices if device.type == "photovoltaic")
+    one = desk()
+    wish = {panels.site: [Setpoint(panels.id, Order.RUN, 0.0)]}
+    (first,) = one.issue(T0, "c1", 3, wish)
+    one.take_ack(ack(first, Outcome.DONE), T0 + 500)
+    assert len(one.issue(T0 + 40_000, "c1", 3, wish)) == 1

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.view import CommandView
+from gridmuster.fleet.devices import Photovoltaic, WindTurbine
 from gridmuster.fleet.model import Fleet
 from gridmuster.signals import Ack, Order, Outcome, Setpoint, SiteCommand
 from gridmuster.units import MS_PER_S
@@ -61,6 +62,9 @@ class CommandDesk:
     def __init__(self, fleet: Fleet, config: CenterConfig, memory: DeskMemory) -> None:
         self._config = config
         self.memory = memory
+        self._renewables = frozenset(
+            device.id for device in fleet.devices if isinstance(device, Photovoltaic | WindTurbine)
+        )
         self._deadband_kw = {
             device.id: max(DEADBAND_FRACTION * device.rated_kw, DEADBAND_KW)
             for device in fleet.devices
@@ -108,10 +112,19 @@ class CommandDesk:
             if site not in self.memory.unanswered_sites:
                 self.memory.unanswered_sites.append(site)
         if age_s >= self._config.renew_s and (
-            not sent.answered or any(_lapses(setpoint) for setpoint in setpoints)
+            not sent.answered or any(self._lapses(setpoint) for setpoint in setpoints)
         ):
             return "renew"
         return ""
+
+    def _lapses(self, setpoint: Setpoint) -> bool:
+        """Whether letting the setpoint expire would change what the device does.
+
+        An engine stops and a store rests at expiry; sun and wind go back to all they have.
+        """
+        if setpoint.device in self._renewables:
+            return setpoint.order is not Order.RESET
+        return setpoint.order is Order.RUN and setpoint.power_kw != 0.0
 
     def _differs(self, old: Sequence[Setpoint], new: Sequence[Setpoint]) -> bool:
         if len(old) != len(new):
@@ -247,8 +260,3 @@ class CommandDesk:
                 ack.reason if device is None else device.reason,
                 (now_ms - view.at_ms) / MS_PER_S if view.latency_s is None else view.latency_s,
             )
-
-
-def _lapses(setpoint: Setpoint) -> bool:
-    """Whether letting the setpoint expire would change what the device does."""
-    return setpoint.order is Order.RUN and setpoint.power_kw != 0.0
