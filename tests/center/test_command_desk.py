@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from gridmuster.center.commands import CommandDesk, DeskMemory
 from gridmuster.center.config import CenterConfig
+from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.model import Fleet
 from gridmuster.signals import Ack, DeviceOutcome, Order, Outcome, Purpose, Setpoint, SiteCommand
 
 T0 = 1_700_000_000_000
 FLEET: Fleet = generate(12, 3)
-DEVICE = max(FLEET.devices, key=lambda device: device.rated_kw)
+DEVICE = max(
+    (device for device in FLEET.devices if isinstance(device, Generator)),
+    key=lambda device: device.rated_kw,
+)
 
 
 def desk() -> CommandDesk:
