@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from plants import Plant, Run, bad_hour, cut_off, run, small_fleet
+from plants import Plant, Run, bad_hour, collapse, cut_off, run, small_fleet
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,13 @@ def cut_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished half hour in which a site was cut off."""
     fleet = small_fleet()
     return run(tmp_path_factory.mktemp("cut-off") / "journal", fleet, cut_off(fleet), 32.0)
+
+
+@pytest.fixture(scope="session")
+def dark_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished half hour in which a whole area went dark."""
+    fleet = small_fleet()
+    return run(tmp_path_factory.mktemp("collapse") / "journal", fleet, collapse(fleet), 30.0)
 
 
 @pytest.fixture(scope="session")

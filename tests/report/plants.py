@@ -8,7 +8,6 @@ from pathlib import Path
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.core import Core
 from gridmuster.clock import parse_iso
-from gridmuster.fleet.devices import DeviceType
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.header import encode_header, make_header
@@ -32,7 +31,7 @@ START_MS = parse_iso("2026-07-16T00:30:00Z")
 SILENT = "north-homes-03"
 DARK = "north-tower-04"
 BACKED = "north-tower-03"
-ENGINE = "north-works-01-engine"
+FAILING = "north-pump-01-gen-1"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Run:
 
 
 def small_fleet() -> Fleet:
-    """Ten sites short of import and with little wind, one of them with hardly any bridge."""
+    """Ten sites short of import, wind and stored energy, one of them with hardly any bridge."""
     fleet = generate(10, 1)
     area = fleet.areas[0]
     assert area.connection is not None
@@ -55,11 +54,12 @@ def small_fleet() -> Fleet:
         for site in fleet.sites
     )
     areas = (area.model_copy(update={"connection": connection}),)
+    changed = {
+        "north-wind-01-turbine": {"rated_kw": 40.0},
+        "north-storage-01-battery": {"initial_energy_kwh": 650.0},
+    }
     devices = tuple(
-        device.model_copy(update={"rated_kw": 40.0})
-        if device.type is DeviceType.WIND_TURBINE
-        else device
-        for device in fleet.devices
+        device.model_copy(update=changed.get(device.id, {})) for device in fleet.devices
     )
     return fleet.model_copy(update={"areas": areas, "sites": sites, "devices": devices})
 
@@ -70,7 +70,7 @@ def bad_hour(fleet: Fleet) -> Scenario:
     return Scenario(
         name="bad hour",
         events=(
-            FailedStart(device=ENGINE, number=1),
+            FailedStart(device=FAILING, number=1),
             FailedStart(device=f"{DARK}-gen", at="19:40", until="20:20"),
             UtilityOutage(sites=(BACKED,), at="19:45", until="20:00"),
             UtilityOutage(sites=(DARK,), at="19:50", until="19:58"),
@@ -135,6 +135,14 @@ def cut_off(fleet: Fleet) -> Scenario:
             LinkCut(site=BACKED, at="19:32", until="19:56"),
             UtilityOutage(sites=(BACKED,), at="19:34", until="19:44"),
         ),
+    )
+
+
+def collapse(fleet: Fleet) -> Scenario:
+    """The utility's feed of the whole area is gone for some minutes; then it sheds load."""
+    return Scenario(
+        name="collapse",
+        events=(UtilityOutage(area=fleet.areas[0].id, at="19:35", until="19:40"),),
     )
 
 

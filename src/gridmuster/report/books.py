@@ -90,6 +90,7 @@ class Books:
             if self._meters.take(now_ms, reading.site, key, at_ms, reading):
                 self.demand.demand(at_ms, reading)
         self._pass_on(now_ms)
+        self.demand.settle(now_ms)
 
     def _pass_on(self, now_ms: int | None) -> None:
         for at_ms, report in self._reports.due(now_ms):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gridmuster.fleet.model import EndUser, Fleet, Site
+from gridmuster.report.shedding import Feeder
 from gridmuster.report.tally import HOLD_MS, Tally
 from gridmuster.signals import DemandReport, Quality, SiteReport, Supply
 from gridmuster.units import MS_PER_HOUR
@@ -204,7 +205,7 @@ class Shortages:
         """Book energy that was not served.
 
         Args:
-            kind: ``dead_supply``, ``dead_area``, ``island`` or ``import_over_limit``.
+            kind: ``dead_supply``, ``dead_area``, ``shed``, ``island`` or ``import_over_limit``.
             where: the site's or area's id.
             area: the area's id.
             span: from and to, ms.
@@ -254,12 +255,14 @@ class DemandBook:
         self.silence_ms = 0
         self._began_ms = 0
         self._dark_since: dict[str, int] = {}
+        self._feeders: dict[str, Feeder] = {}
 
     def session(self, fleet: Fleet, now_ms: int, restarts: bool) -> None:
         """A head: new end-users join; when time went back all begin anew."""
         if restarts:
             self._began_ms = now_ms
             self._dark_since.clear()
+            self._feeders.clear()
             for meter in self.meters.values():
                 meter.begin(now_ms)
             for supply in self.supplies.values():
@@ -293,6 +296,11 @@ class DemandBook:
             if heard_ms is None or at_ms - heard_ms > HOLD_MS:
                 self._silence(meter, at_ms)
             meter.take(at_ms, reading.power_kw, reading.energy_kwh, meter.area in dark)
+            if not meter.user.behind_transfer:
+                feeder = self._feeders.get(meter.area)
+                if feeder is None:
+                    feeder = self._feeders[meter.area] = Feeder()
+                feeder.reading(reading.end_user, at_ms, reading.power_kw)
 
     def area_power(self, area: str, at_ms: int, live: bool) -> None:
         """Say whether an area is live at an instant; what dead time costs is booked."""
@@ -313,9 +321,26 @@ class DemandBook:
             self._dark_since.pop(area, None)
         else:
             self._dark_since[area] = at_ms
+            if area in self._feeders:
+                self._feeders[area].clear()
+
+    def settle(self, at_ms: int) -> None:
+        """Once a cycle: look for feeders that were shed."""
+        for area, feeder in self._feeders.items():
+            from_ms, missing_kwh = feeder.settle(at_ms)
+            if missing_kwh > 0.0:
+                self.shortages.add(
+                    "shed",
+                    area,
+                    area,
+                    (from_ms, at_ms),
+                    missing_kwh,
+                    "all meters outside transfer switches fell alike at one moment: shed load",
+                )
 
     def end(self, at_ms: int) -> None:
         """Close at the end of the period, ms."""
+        self.settle(at_ms)
         for area in list(self._dark_since):
             self.area_power(area, at_ms, live=True)
         for supply in self.supplies.values():
@@ -350,6 +375,8 @@ class DemandBook:
         silent_ms = at_ms - since_ms
         if silent_ms <= HOLD_MS:
             return
+        if meter.area in self._feeders:
+            self._feeders[meter.area].silent(meter.user.id)
         self.silence_count += 1
         self.silence_ms += silent_ms
         if len(self.silences) < KEEP:

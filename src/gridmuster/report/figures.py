@@ -45,7 +45,8 @@ class Money(Struct, frozen=True):
 class Unserved(Struct, frozen=True):
     """Energy that was not served: what kind, whose, when, how much, why.
 
-    Kinds: ``dead_supply`` (a site's own load), ``dead_area``, ``island``, ``import_over_limit``.
+    Kinds: ``dead_supply`` (a site's own load), ``dead_area``, ``shed``, ``island``,
+    ``import_over_limit``.
     """
 
     kind: str

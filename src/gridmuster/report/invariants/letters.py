@@ -30,6 +30,7 @@ STORE_RAMP_S: Final = 30.0
 REST_SHARE: Final = 0.02
 REST_KW: Final = 1.0
 OBEYED: Final = frozenset({Outcome.ACCEPTED, Outcome.REDUCED})
+MEASURED: Final = frozenset({Outcome.DONE, Outcome.FAILED})
 
 
 class Recent(OrderedDict[str, int]):
@@ -95,6 +96,10 @@ class LetterChecks:
 
     def ack(self, now_ms: int, ack: Ack) -> None:
         """8: what was obeyed is not obeyed again; and what is obeyed holds until it expires."""
+        for one in ack.devices:
+            device = self._plant.devices.get(one.device)
+            if device is not None and device.site.id == ack.site and one.outcome in MEASURED:
+                device.deaf = one.outcome is Outcome.FAILED
         if ack.outcome not in OBEYED:
             return
         first_ms = self._receipts.get(ack.command_id)
@@ -141,7 +146,8 @@ class LetterChecks:
             by_hand = reading.mode is not SwitchMode.AUTO or reading.state is DeviceState.UNKNOWN
             if held.order is not Order.RUN or foreign or by_hand or not report.utility_ok:
                 continue
-            why = "" if device.outage_run else self._not_at_rest(device)
+            excused = device.outage_run or device.deaf
+            why = "" if excused else self._not_at_rest(device)
             if why:
                 late_s = (at_ms - device.held_until_ms) / MS_PER_S
                 self._breaches.note(

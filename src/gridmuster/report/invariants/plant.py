@@ -73,12 +73,14 @@ class DeviceNow:
     Moments are arrivals at the center in ms, None when not known. ``edge_ms`` is when it last went
     on or off. ``outage_run``: its present or last run served its own site in an outage.
     ``market_run``: it obeyed an order to run since it came on. ``held`` is what it obeyed last,
-    until ``held_until_ms``. ``hours_h`` counts its hours outside outages this calendar year.
+    until ``held_until_ms``; ``deaf``: its site last gave it up as not following. ``hours_h``
+    counts its hours outside outages this calendar year.
     """
 
     __slots__ = (
         "asked",
         "asked_until_ms",
+        "deaf",
         "device",
         "edge_ms",
         "failed_ms",
@@ -132,6 +134,7 @@ class DeviceNow:
         self.outage_run = self.market_run = False
         self.asked: Setpoint | None = None
         self.asked_until_ms = 0
+        self.deaf = False
         self.held: Setpoint | None = None
         self.held_until_ms = 0
         self.failed_ms: int | None = None
