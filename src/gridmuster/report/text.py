@@ -17,8 +17,8 @@ SHOWN: Final = 8
 #: Hours below this are not worth a line, h.
 LEAST_H: Final = 0.005
 #: Widths of names and values in both columns; together they fit 80 characters.
-LEFT: Final = (22, 14)
-RIGHT: Final = (24, 16)
+LEFT: Final = (21, 14)
+RIGHT: Final = (26, 15)
 #: What stands where there is no value.
 NONE: Final = "–"
 Row = tuple[str, str]
@@ -92,7 +92,7 @@ def _energy(report: Report) -> list[Row]:
         ("export", _kwh(report.export_kwh)),
         ("losses", _kwh(report.losses_kwh)),
         ("  losses by the model", _kwh(report.losses_model_kwh)),
-        ("sun and wind held back", _kwh(report.curtailed_kwh)),
+        ("sun, wind held back", _kwh(report.curtailed_kwh)),
     ]
     return rows
 
@@ -151,6 +151,7 @@ def _commands(report: Report) -> list[Row]:
         ("acknowledged", f"{report.acknowledged:,}"),
         ("refused by the site", f"{report.refused_by_site:,}"),
         ("expired", f"{report.expired:,}"),
+        ("unanswered at the end", f"{report.unanswered_at_end:,}"),
         ("measured as done", f"{report.done:,}"),
         ("failed", f"{report.failed:,}"),
         (
