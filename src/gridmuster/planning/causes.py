@@ -39,7 +39,7 @@ def shortfalls(
         for t in _where(plan.idle[number]):
             cause = f"{unit.id} must run but its hours, fuel, starts or least times forbid it"
             found.append(
-                Shortfall(ShortfallKind.MUST_RUN, unit.id, t, float(unit.min_kw[t]), cause)
+                Shortfall(ShortfallKind.MUST_RUN, unit.id, t, float(unit.max_kw[t]), cause)
             )
     found.extend(_store_shortfalls(problem, plan))
     return sorted(found, key=lambda one: (one.interval, one.where, one.kind.value))

@@ -238,6 +238,9 @@ def _store(
             faults.append(f"{store.id}: {said} kWh after interval {t} is beyond its limits")
         if missing > named[ShortfallKind.STORE_FLOOR, store.id, t] + slack:
             faults.append(f"{store.id}: below its floor after interval {t} and not named")
+        drawn = power > POWER_KW and missing > 0.011 * store.max_energy_kwh + slack
+        if drawn and untouched < store.min_energy_kwh:
+            faults.append(f"{store.id}: gives {power} kW in interval {t}, below its floor")
         energy = said
     missing = min(store.end_min_kwh, store.max_energy_kwh) - energy
     if missing > named[ShortfallKind.STORE_END, store.id, problem.count - 1] + slack:

@@ -50,7 +50,8 @@ def close_idle(problem: PlanProblem, costs: Costs, groups: list[Group]) -> list[
 
 def has_room(area: PlanArea, stores: list[PlanStore], groups: list[Group]) -> Mask:
     """Intervals in which the connection covers all that could be drawn, with the reserve."""
-    need = np.asarray(area.demand_kw, dtype=float) + np.asarray(area.reserve_kw, dtype=float)
+    need = np.maximum(np.asarray(area.demand_kw, dtype=float), 0.0)
+    need = need + np.asarray(area.reserve_kw, dtype=float)
     for store in stores:
         need = need + np.asarray(store.charge_kw, dtype=float)
     largest = np.zeros(len(need))

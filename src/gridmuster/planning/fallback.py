@@ -62,10 +62,13 @@ class _UnitState:
         """Most it can give in t within its ramp and the fuel it has left."""
         high = float(self.group.max_kw[t])
         if self.group.ramp_kw < math.inf:
-            base = self.power_kw if self.power_kw > 0.0 else float(self.group.min_kw[t])
+            base = self.power_kw if self.on else float(self.group.min_kw[t])
             high = max(float(self.group.min_kw[t]), min(high, base + self.group.ramp_kw))
         if self.fuel < math.inf and self.group.width_kw.shape[0]:
-            spare = self.fuel / step_h - float(self.group.min_fuel_per_h[t])
+            # Fuel for the intervals that it must stay on after this one is kept back.
+            least = max(1, self.stays if self.on else self.group.up)
+            kept = float(self.group.min_fuel_per_h[t : t + least].sum())
+            spare = self.fuel / step_h - kept
             steepest = float(self.group.width_fuel_per_kwh.max())
             if steepest > 0.0:
                 reach = float(self.group.min_kw[t]) + max(0.0, spare) / steepest
@@ -75,7 +78,7 @@ class _UnitState:
     def low_kw(self, t: int) -> float:
         """Least it can give in t within its ramp."""
         low = float(self.group.min_kw[t])
-        if self.group.ramp_kw < math.inf and self.power_kw > 0.0:
+        if self.group.ramp_kw < math.inf and self.on:
             low = min(float(self.group.max_kw[t]), max(low, self.power_kw - self.group.ramp_kw))
         return low
 
@@ -160,6 +163,11 @@ def _area_interval(
     sold = min(one.export_limit_kw[t], max(0.0, -rest))
     rest += sold
     plan.bought[area, t], plan.sold[area, t] = bought, sold
+    # Charging up to floors is given up before anybody is cut off.
+    for n in stores:
+        less = min(plan.charge[n, t], max(0.0, rest))
+        plan.charge[n, t] -= less
+        rest -= less
     plan.unserved[area, t] = max(0.0, rest)
     plan.surplus[area, t] = max(0.0, -rest)
     for n in renewables:
@@ -219,13 +227,9 @@ def _settle(
     """Write down what each unit does and move its state on."""
     for state in units:
         on = state.number in running
-        before = state.power_kw
+        plan.ramp[state.number, t] = _beyond_ramp(state, on, powers.get(state.number, 0.0), t)
         if on != state.on:
-            if on:
-                state.starts -= 1
-            elif state.group.ramp_kw < math.inf:
-                allowed = float(state.group.min_kw[max(0, t - 1)]) + state.group.ramp_kw
-                plan.ramp[state.number, t] = max(0.0, before - allowed)
+            state.starts -= on
             state.stays = state.group.up if on else state.group.down
             state.on = on
         state.stays -= 1
@@ -237,18 +241,30 @@ def _settle(
             burnt += float(along_segments(state.unit, fuel, power)[0])
             state.fuel -= burnt * step_h
             state.hours -= step_h
-            if state.group.ramp_kw < math.inf and before > 0.0:
-                step = abs(state.power_kw - before) - state.group.ramp_kw
-                plan.ramp[state.number, t] = max(0.0, step)
         elif state.unit.must_run and state.group.must_run[t]:
             plan.idle[state.number, t] = 1.0
         plan.on[state.number, t] = int(on)
         plan.power[state.number, t] = state.power_kw
 
 
+def _beyond_ramp(state: _UnitState, on: bool, power_kw: float, t: int) -> float:
+    """Power by which a unit moves faster than its ramp allows, kW."""
+    limit, low = state.group.ramp_kw, state.group.min_kw
+    if limit == math.inf or not (on or state.on):
+        return 0.0
+    if on and state.on:
+        return max(0.0, abs(power_kw - state.power_kw) - limit)
+    if on:
+        return max(0.0, power_kw - float(low[t]) - limit)
+    return max(0.0, state.power_kw - float(low[max(0, t - 1)]) - limit)
+
+
 def _can_give(problem: PlanProblem, number: int, energy: float, t: int, step_h: float) -> float:
     store = problem.stores[number]
-    spare = held_share(store, step_h) * energy - store.min_energy_kwh
+    held = held_share(store, step_h)
+    # What it will lose by itself until the end must not take it below its floor either.
+    left = problem.count - 1 - t
+    spare = held * energy - store.min_energy_kwh / max(held**left, 1e-6)
     return min(store.discharge_kw[t], max(0.0, spare) * store.discharge_efficiency / step_h)
 
 

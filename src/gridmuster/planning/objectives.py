@@ -40,9 +40,9 @@ LEAST_REFERENCE_USD_PER_KWH = 0.05
 RESERVE_SHARE = 0.2
 #: Price of one kWh short of a wished end energy, as a share of the value of lost load.
 STORE_END_SHARE = 0.5
-#: Price of one kWh below a store's floor for one interval, as a share of the value of lost load:
-#: above 1, so that no store is drawn below its floor to serve load.
-STORE_FLOOR_SHARE = 1.1
+#: Price of one kWh below a store's floor for the whole horizon, as a share of the value of lost
+#: load: energy is bought for it as soon as it can be, but nobody is cut off for it.
+STORE_FLOOR_SHARE = 0.5
 #: Price of one kW beyond a ramp limit for one hour, as a share of the value of lost load.
 RAMP_SHARE = 0.5
 

@@ -69,7 +69,8 @@ class ReserveColumns:
 def binding_intervals(parts: AreaParts) -> Ints:
     """Intervals in which the connection alone may not be enough."""
     area = parts.area
-    need = np.asarray(area.demand_kw, dtype=float) + np.asarray(area.reserve_kw, dtype=float)
+    need = np.maximum(np.asarray(area.demand_kw, dtype=float), 0.0)
+    need = need + np.asarray(area.reserve_kw, dtype=float)
     for store, _ in parts.stores:
         need = need + np.asarray(store.charge_kw, dtype=float)
     largest = np.zeros(len(need))
@@ -228,18 +229,43 @@ def _store_capacity(
         model.entries(rows, columns.charge[where], -1.0)
         return columns.discharge[where]
     discharge_kw = np.asarray(store.discharge_kw, dtype=float)[where]
+    charge_kw = np.asarray(store.charge_kw, dtype=float)[where]
+    lasts = store.discharge_efficiency / HOLD_H
+    gap = np.maximum(store.min_energy_kwh - columns.lowest[where], 0.0)
     able = model.columns(len(where), 0.0, discharge_kw, 0.0)
-    below = model.columns(len(where), 0.0, np.asarray(store.charge_kw, dtype=float)[where], 0.0)
+    below = model.columns(len(where), 0.0, charge_kw + lasts * gap, 0.0)
     model.entries(rows, able, 1.0)
     model.entries(rows, below, -1.0)
-    lasts = store.discharge_efficiency / HOLD_H
-    energy = model.rows(len(where), lasts * store.min_energy_kwh, INF)
+    # Where the store may be below its floor it counts from there only when it is not.
+    unsure = np.isin(where, columns.doubtful)
+    least = np.where(unsure, columns.lowest[where], store.min_energy_kwh)
+    energy = model.rows(len(where), lasts * least, INF)
     model.entries(energy, columns.energy[where], lasts)
-    model.entries(energy, columns.discharge[where], 1.0)
-    model.entries(energy, columns.charge[where], -1.0)
-    model.entries(energy, able, -1.0)
-    model.entries(energy, below, 1.0)
-    if columns.floor is not None:
-        # Below the floor a store gives nothing, and that must not make the rows contradict.
-        model.entries(energy, columns.floor[where], lasts)
+    more = _more(model, columns, energy, able, below, where)
+    full = columns.full[np.searchsorted(columns.doubtful, where[unsure])]
+    model.entries(energy[unsure], full, -lasts * gap[unsure])
+    nothing = model.rows(int(unsure.sum()), 0.0, INF)
+    model.entries(nothing, full, (discharge_kw + charge_kw)[unsure])
+    for cols, value in more:
+        model.entries(nothing, cols[unsure], value)
     return able
+
+
+def _more(
+    model: LinearModel,
+    columns: StoreColumns,
+    rows: Ints,
+    able: Ints,
+    below: Ints,
+    where: Ints,
+) -> list[tuple[Ints, float]]:
+    """Put what a store could add to what it gives now, a - q - d + c, negative into rows."""
+    terms = [
+        (columns.discharge[where], 1.0),
+        (columns.charge[where], -1.0),
+        (able, -1.0),
+        (below, 1.0),
+    ]
+    for cols, value in terms:
+        model.entries(rows, cols, value)
+    return terms

@@ -99,7 +99,7 @@ def weighted_usd(problem: PlanProblem, costs: Costs, schedule: Schedule) -> floa
             store_costs.discharge_usd_per_kwh * float(schedule.discharge[number].sum()) * step_h
         )
         total -= store_costs.end_value_usd_per_kwh * float(schedule.energy[number, -1])
-        wishes = STORE_FLOOR_SHARE * float(schedule.floor[number].sum())
+        wishes = STORE_FLOOR_SHARE * float(schedule.floor[number].mean())
         wishes += STORE_END_SHARE * float(schedule.end[number])
         total += wishes * unserved[store.area]
     for number, usd in enumerate(costs.renewables):

@@ -16,10 +16,17 @@ from gridmuster.planning.linear import INF, Floats, Ints, LinearModel
 from gridmuster.planning.objectives import STORE_END_SHARE, STORE_FLOOR_SHARE, StoreCosts
 from gridmuster.planning.problem import PlanStore
 
+#: Share of a store by which its floor may be missed without binaries.
+HAIR = 1e-3
+
 
 @dataclass(frozen=True, slots=True)
 class StoreColumns:
-    """Columns of one store and its energy rows; ``floor`` is what is missing to the floor."""
+    """Columns of one store and its energy rows.
+
+    ``floor`` is what is missing to the floor. Where the store may be below it (``doubtful``),
+    ``full`` is 1 when it is not.
+    """
 
     charge: Ints
     discharge: Ints
@@ -27,6 +34,9 @@ class StoreColumns:
     floor: Ints | None
     end: Ints
     energy_rows: Ints
+    lowest: Floats
+    doubtful: Ints
+    full: Ints
 
 
 def held_share(store: PlanStore, step_h: float) -> float:
@@ -37,7 +47,7 @@ def held_share(store: PlanStore, step_h: float) -> float:
 def lowest_kwh(store: PlanStore, count: int, step_h: float) -> Floats:
     """Least energy at the end of each interval: the floor, or what is left when untouched.
 
-    A store below its floor is never drawn further; nothing forces it up if nothing can.
+    Nothing forces a store up to its floor if nothing can.
     """
     held = held_share(store, step_h) ** np.arange(1, count + 1)
     first = min(store.initial_energy_kwh, store.max_energy_kwh)
@@ -64,16 +74,35 @@ def add_store(
     model.entries(rows, charge, -store.charge_efficiency * step_h)
     model.entries(rows, discharge, step_h / store.discharge_efficiency)
     floor = None
+    doubtful = full = np.zeros(0, dtype=np.int64)
     if (lowest < store.min_energy_kwh).any():
-        floor = model.columns(count, 0.0, INF, STORE_FLOOR_SHARE * unserved_usd)
+        floor = model.columns(count, 0.0, INF, STORE_FLOOR_SHARE * unserved_usd / count)
         wish = model.rows(count, store.min_energy_kwh, INF)
         model.entries(wish, energy, 1.0)
         model.entries(wish, floor, 1.0)
+        doubtful, full = _rest_below_floor(model, store, discharge, energy, lowest)
     end = model.columns(1, 0.0, INF, STORE_END_SHARE * unserved_usd)
     wish = model.rows(1, min(store.end_min_kwh, store.max_energy_kwh), INF)
     model.entries(wish, energy[-1:], 1.0)
     model.entries(wish, end, 1.0)
-    return StoreColumns(charge, discharge, energy, floor, end, rows)
+    return StoreColumns(charge, discharge, energy, floor, end, rows, lowest, doubtful, full)
+
+
+def _rest_below_floor(
+    model: LinearModel, store: PlanStore, discharge: Ints, energy: Ints, lowest: Floats
+) -> tuple[Ints, Ints]:
+    """A store below its floor is charged, not drawn: d <= D y, e >= lowest + (floor - lowest) y."""
+    gap = store.min_energy_kwh - lowest
+    # A floor missed by self-discharge alone, by a hair, needs no binaries.
+    where = np.flatnonzero(gap > HAIR * store.max_energy_kwh)
+    full = model.columns(len(where), 0.0, 1.0, 0.0, integer=True)
+    rows = model.rows(len(where), -INF, 0.0)
+    model.entries(rows, discharge[where], 1.0)
+    model.entries(rows, full, -np.asarray(store.discharge_kw, dtype=float)[where])
+    rows = model.rows(len(where), lowest[where], INF)
+    model.entries(rows, energy[where], 1.0)
+    model.entries(rows, full, -gap[where])
+    return where, full
 
 
 def add_exclusion(model: LinearModel, store: PlanStore, columns: StoreColumns, where: Ints) -> None:
