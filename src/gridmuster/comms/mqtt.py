@@ -281,9 +281,14 @@ class MqttBus:
 
     async def _watch(self) -> None:
         while not self._down.is_set():
+            # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together
+            # with what it waits for, and `stop` would then wait for ever.
+            down = asyncio.ensure_future(self._down.wait())
             try:
-                await asyncio.wait_for(self._down.wait(), self._keepalive_s / 3)
-            except TimeoutError:
+                await asyncio.wait({down}, timeout=self._keepalive_s / 3)
+            finally:
+                down.cancel()
+            if not self._down.is_set():
                 self._client.loop_misc()
 
     def _abandon(self, attempt: asyncio.Future[Any]) -> None:
