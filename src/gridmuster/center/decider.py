@@ -10,6 +10,7 @@ from gridmuster.center.operator import OperatorMemory
 from gridmuster.center.sources import AreaSources, PlanNow, SourceBook
 from gridmuster.dispatch.commitment import AreaCommitment, CommitmentMemory, Need, Unit, decide
 from gridmuster.dispatch.economic import AreaDispatch, GridOffer, dispatch_area
+from gridmuster.dispatch.lag import Slow, cover_lag
 from gridmuster.fleet.devices import Generator, Store
 from gridmuster.fleet.model import Area, Fleet
 from gridmuster.safety import Context, Reduced, Refused, check
@@ -146,6 +147,7 @@ class Decider:
     ) -> AreaDispatch:
         left_kw = status.need_kw - sum(sources.fixed_kw.values())
         offers = list(sources.offers.values())
+        slow: dict[str, Slow] = {}
         for unit in sources.units:
             device = unit.device
             held = operator.overrides.get(device.id)
@@ -157,7 +159,14 @@ class Decider:
             else:
                 site = self._fleet.site_by_id[device.site]
                 offers.append(self._sources.running_offer(unit, site))
-        return dispatch_area(left_kw, offers, grid)
+                ramp_kw_per_s = device.ramp_fraction_per_s * device.rated_kw
+                slow[device.id] = Slow(unit.power_kw, ramp_kw_per_s * self._config.cycle_s)
+        stores = [
+            offer
+            for device_id, offer in sources.offers.items()
+            if isinstance(self._fleet.device_by_id[device_id], Store)
+        ]
+        return cover_lag(dispatch_area(left_kw, offers, grid), slow, stores, grid)
 
     def _wishes(
         self,
