@@ -52,3 +52,10 @@ def test_every_folder_is_on_the_readmes_map() -> None:
         if path.is_dir() and (path / "__init__.py").exists()
     }
     assert {name for name in folders if f"`{name}/`" not in text} == set()
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / "planning.md"], ids=lambda page: page.name)
+def test_python_examples_run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for block in BLOCK.findall(page.read_text()):
+        exec(compile(block, page.name, "exec"), {})
+    assert "USD" in capsys.readouterr().out
