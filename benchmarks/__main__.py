@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import day, live, plan
-from benchmarks.rows import Benchmark, Row, as_dicts, machine, page, table
+from benchmarks.rows import Benchmark, Row, as_dicts, machine, table, write_page
 
 
 def _plans() -> list[Row]:
@@ -38,17 +38,18 @@ def main() -> int:
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
-    rows: list[Row] = []
+    found: dict[str, list[Row]] = {}
     for name in arguments.names or BENCHMARKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        rows += BENCHMARKS[name]()
+        found[name] = BENCHMARKS[name]()
+        if arguments.write is not None:
+            write_page(arguments.write, {name: found[name]}, "python3 dev.py bench")
+    rows = [row for part in found.values() for row in part]
     if arguments.json:
         print(json.dumps({"machine": machine(), "rows": as_dicts(rows)}, indent=1))
     else:
         print(machine())
         print(table(rows))
-    if arguments.write is not None:
-        arguments.write.write_text(page(rows, "python3 dev.py bench --write docs/benchmarks.md"))
     return 0 if all(row.met for row in rows) else 1
 
 

@@ -65,15 +65,28 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def page(rows: list[Row], command: str) -> str:
-    """The page `docs/benchmarks.md`."""
+def write_page(path: Path, found: dict[str, list[Row]], command: str) -> None:
+    """Write figures into `docs/benchmarks.md`; sections of other benchmarks stay as they are.
+
+    Args:
+        path: the page.
+        found: rows by benchmark.
+        command: what was run.
+    """
+    sections: dict[str, str] = {}
+    for part in ("\n" + "\n".join(_lines(path))).split("\n## ")[1:]:
+        name, _, body = part.partition("\n")
+        sections[name.strip()] = body.strip()
     day = datetime.now(UTC).date().isoformat()
-    return (
-        "# Benchmarks\n\n"
-        f"Written by `{command}` on {day}; {machine()}.\n"
-        "Figures are of one run on a machine that may be shared: read times to one digit.\n\n"
-        f"{table(rows)}\n"
+    for name, rows in found.items():
+        said = f"`{command} {name} --write docs/benchmarks.md`, {day}; {machine()}."
+        sections[name] = f"{said}\n\n{table(rows)}"
+    head = (
+        "# Benchmarks\n\nWritten by the benchmarks themselves. Each figure is of one run on a "
+        "machine that may be shared with other\nwork: read times to one digit.\n"
     )
+    body = "\n".join(f"\n## {name}\n\n{text}" for name, text in sections.items())
+    path.write_text(f"{head}{body}\n")
 
 
 def as_dicts(rows: list[Row]) -> list[dict[str, object]]:
