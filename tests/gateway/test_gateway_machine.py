@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -176,10 +178,13 @@ class Days(RuleBasedStateMachine):
         assert command.fence >= self.highest[0]
         assert self.holder_of.setdefault(command.fence, command.center_id) == command.center_id
         assert command.expires_at_ms > self.toy.now_ms
-        refused = {one.device for one in ack.devices if one.outcome is Outcome.REFUSED}
-        for setpoint in command.setpoints:
-            if setpoint.device not in refused:
-                self.covered_until_ms[setpoint.device] = command.expires_at_ms
+        # Refusals are told per setpoint: of a device named twice the first may still be taken.
+        taken = Counter(setpoint.device for setpoint in command.setpoints)
+        taken.subtract(one.device for one in ack.devices if one.outcome is Outcome.REFUSED)
+        for device, count in taken.items():
+            assert count in (0, 1), f"{count} setpoints of {device} taken at once"
+            if count:
+                self.covered_until_ms[device] = command.expires_at_ms
 
     @rule(center=st.sampled_from(CENTERS))
     def a_center_takes_over(self, center: str) -> None:
@@ -289,3 +294,17 @@ Days.TestCase.settings = settings(
     phases=(Phase.reuse, Phase.generate),
 )
 TestDays = Days.TestCase
+
+
+def test_of_a_device_named_twice_the_first_setpoint_holds_until_it_lapses() -> None:
+    day = Days()
+    day.begin("transfer_switch", export_kw=0.0, scan_s=4.0)
+    day.quiet_spell()
+    asked = [Setpoint("b", Order.RUN, -9.0), Setpoint("b", Order.RUN, 0.0)]
+    day.odd_command("A", 0, 1, asked, 5.0, 0.0, late=False)
+    assert day.covered_until_ms["b"] == day.toy.now_ms + 5_000
+    day.time(4.0)
+    assert day.toy.battery.power_kw == -9.0
+    day.what_lapsed_is_at_rest()
+    day.time(TO_SAFETY_S)
+    assert day.toy.battery.power_kw == 0.0
