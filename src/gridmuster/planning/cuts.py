@@ -121,32 +121,43 @@ class CapacityCuts:
                 found.append(Cut(columns, np.append(-steps, 1.0), floor))
         return found
 
-    def _terms(self, values: Floats) -> _Terms:
-        everywhere = np.ones(self._size, dtype=bool)
-        kept = [(columns, everywhere) for columns in self._free]
-        rest = sum((values[columns] for columns in self._free), np.zeros(self._size))
-        need = self._need.copy()
+    def _terms(self, values: Floats, hot: Ints) -> _Terms:
+        everywhere = np.ones(len(hot), dtype=bool)
+        kept = [(columns[hot], everywhere) for columns in self._free]
+        rest = sum((values[columns[hot]] for columns in self._free), np.zeros(len(hot)))
+        need = self._need[hot]
         for columns, limit in self._bounded:
-            full = values[columns] > 0.5 * limit
-            need = need - np.where(full, limit, 0.0)
-            rest = rest + np.where(full, 0.0, values[columns])
-            kept.append((columns, ~full))
+            now = values[columns[hot]]
+            full = now > 0.5 * limit[hot]
+            need = need - np.where(full, limit[hot], 0.0)
+            rest = rest + np.where(full, 0.0, now)
+            kept.append((columns[hot], ~full))
         return _Terms(need, rest, tuple(kept))
 
     def _capacities(self, values: Floats, most: int) -> list[Cut]:
-        terms = self._terms(values)
         on = values[self._on]
-        fractional = np.flatnonzero((on - np.floor(on) > TRY_DIVISOR).any(axis=1))
-        lost = np.flatnonzero(self._single & (on > TRY_LOST).any(axis=1))
+        fractional = on - np.floor(on) > TRY_DIVISOR
+        # Where every number is whole there is nothing to round.
+        hot = np.flatnonzero(fractional.any(axis=0))
+        if not hot.size:
+            return []
+        on = on[:, hot]
+        terms = self._terms(values, hot)
+        capacity = self._capacity[:, hot]
+        divisors = _unlike(capacity, np.flatnonzero(fractional.any(axis=1)))
+        likely = np.argsort(-on.sum(axis=1), kind="stable")
+        likely = likely[self._single[likely] & (on[likely] > TRY_LOST).any(axis=1)]
         found: list[tuple[float, int, Cut]] = []
-        for unit in (-1, *lost.tolist()):
+        for unit in (-1, *_unlike(capacity, likely)):
             rows = np.flatnonzero(np.arange(len(on)) != unit)
-            for upper in (False, True):
-                full = (on[rows] > 0.5) & self._single[rows, None] if upper else None
-                for divisor in fractional:
-                    self._try(found, terms, on, rows, full, int(divisor))
+            columns = self._on[np.ix_(rows, hot)]
+            share, single = on[rows], self._single[rows, None]
+            for full in (np.zeros(share.shape, dtype=bool), (share > 0.5) & single):
+                row = _Row(capacity[rows], columns, share, full)
+                for divisor in divisors:
+                    _round(found, terms, row, capacity[divisor])
         found.sort(key=lambda one: -one[0])
-        taken = [0] * self._size
+        taken = [0] * len(hot)
         cuts = []
         for _, t, cut in found:
             if taken[t] < most:
@@ -154,44 +165,48 @@ class CapacityCuts:
                 cuts.append(cut)
         return cuts
 
-    def _try(
-        self,
-        found: list[tuple[float, int, Cut]],
-        terms: _Terms,
-        on: Floats,
-        rows: Ints,
-        full: NDArray[np.bool_] | None,
-        divisor: int,
-    ) -> None:
-        """Round with one divisor in all intervals; note what is violated."""
-        capacity, height = self._capacity[rows], self._capacity[divisor]
-        need, share, sign = terms.need, on[rows], np.ones(capacity.shape)
-        if full is not None:
-            need = need - (capacity * full).sum(axis=0)
-            share = np.where(full, 1.0 - share, share)
-            sign = np.where(full, -1.0, 1.0)
-        safe = np.where(height > 0.0, height, 1.0)
-        ratio = need / safe
-        part = ratio - np.floor(ratio)
-        usable = (height > 0.0) & (ratio > 0.0) & (part > FRACTION[0]) & (part < FRACTION[1])
-        if not usable.any():
-            return
-        part = np.where(usable, part, 1.0)
-        scaled = sign * capacity / safe
-        whole = np.floor(scaled)
-        rounded = whole + np.minimum((scaled - whole) / part, 1.0)
-        violation = np.ceil(ratio) - (rounded * share).sum(axis=0) - terms.rest / (safe * part)
-        distance = np.where(usable, violation, -1.0) / np.sqrt((rounded**2).sum(axis=0) + 1.0)
-        for t in np.flatnonzero(distance > LEAST_CAPACITY):
-            values, lower = rounded[:, t], float(np.ceil(ratio[t]))
-            if full is not None:
-                lower -= float((values * full[:, t]).sum())
-                values = np.where(full[:, t], -values, values)
-            extra = [columns[t] for columns, kept in terms.kept if kept[t]]
-            weight = np.full(len(extra), 1.0 / (safe[t] * part[t]))
-            cut = Cut(
-                np.concatenate([self._on[rows, t], np.array(extra, dtype=np.int64)]),
-                np.concatenate([values, weight]),
-                lower,
-            )
-            found.append((float(distance[t]), int(t), cut))
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The whole-number part of a capacity row; ``full`` units are counted from their upper end."""
+
+    capacity: Floats
+    columns: Ints
+    share: Floats
+    full: NDArray[np.bool_]
+
+
+def _unlike(capacity: Floats, units: Ints) -> list[int]:
+    """The first of each kind of units with equal capacities."""
+    kinds: dict[bytes, int] = {}
+    for unit in units.tolist():
+        kinds.setdefault(capacity[unit].tobytes(), unit)
+    return list(kinds.values())
+
+
+def _round(found: list[tuple[float, int, Cut]], terms: _Terms, row: _Row, height: Floats) -> None:
+    """Round with one divisor in all intervals; note what is violated."""
+    need = terms.need - (row.capacity * row.full).sum(axis=0)
+    safe = np.where(height > 0.0, height, 1.0)
+    ratio = need / safe
+    part = ratio - np.floor(ratio)
+    usable = (height > 0.0) & (ratio > 0.0) & (part > FRACTION[0]) & (part < FRACTION[1])
+    if not usable.any():
+        return
+    part = np.where(usable, part, 1.0)
+    scaled = np.where(row.full, -row.capacity, row.capacity) / safe
+    whole = np.floor(scaled)
+    rounded = whole + np.minimum((scaled - whole) / part, 1.0)
+    share = np.where(row.full, 1.0 - row.share, row.share)
+    violation = np.ceil(ratio) - (rounded * share).sum(axis=0) - terms.rest / (safe * part)
+    distance = np.where(usable, violation, -1.0) / np.sqrt((rounded**2).sum(axis=0) + 1.0)
+    for t in np.flatnonzero(distance > LEAST_CAPACITY):
+        full = row.full[:, t]
+        extra = [columns[t] for columns, kept in terms.kept if kept[t]]
+        weight = np.full(len(extra), 1.0 / (safe[t] * part[t]))
+        cut = Cut(
+            np.concatenate([row.columns[:, t], np.array(extra, dtype=np.int64)]),
+            np.concatenate([np.where(full, -1.0, 1.0) * rounded[:, t], weight]),
+            float(np.ceil(ratio[t]) - rounded[full, t].sum()),
+        )
+        found.append((float(distance[t]), int(t), cut))

@@ -19,8 +19,10 @@ from gridmuster.planning.linear import INF, Floats, Ints
 WHOLE = 1e-5
 #: Fractional parts below and above these are rounded at once.
 NEARLY = (0.1, 0.9)
+#: Most steps of one dive; each fixes something or adds a row, and a few dozen are usual.
+MOST_STEPS = 500
 #: Rounds of cuts at one node, and the rise of the bound (a share) below which they stop.
-NODE_ROUNDS = 3
+NODE_ROUNDS = 2
 NODE_RISE = 1e-5
 
 
@@ -91,7 +93,9 @@ class Diver:
         before = self.relaxation.lower[columns].copy(), self.relaxation.upper[columns].copy()
         try:
             point = self.solve()
-            while point is not None and point.objective < cutoff:
+            for _ in range(MOST_STEPS):
+                if point is None or point.objective >= cutoff:
+                    break
                 point = self.tighten(point, NODE_ROUNDS, NODE_RISE, most=1)
                 if point is None or not self._round(point, columns, style):
                     if point is None or not self._cuts.find(point.values, 1):
@@ -136,9 +140,7 @@ class Diver:
             fixed = np.clip(np.rint(values[columns]), before[0], before[1])
             self.relaxation.bound(columns, fixed, fixed)
             point = self.solve()
-            while point is not None and self._cuts.find(point.values, 1):
-                point = self.tighten(point, 1, 0.0, most=1)
-            return point
+            return None if point is None else self.tighten(point, MOST_STEPS, -INF, most=1)
         finally:
             self.relaxation.bound(columns, *before)
 

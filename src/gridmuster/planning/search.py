@@ -33,7 +33,7 @@ ROOT_RISE = 5e-6
 #: A plan must be this much cheaper to count as better, USD.
 LEAST_GAIN_USD = 1e-6
 #: Dives in the order in which they are tried.
-STYLES = (Style(nearest=False, share=10), Style(nearest=True, share=10), Style(False, 4))
+STYLES = (Style(False, 4), Style(False, 10), Style(True, 10))
 #: Intervals to each side of a start or stop that are decided anew, one try after the other.
 NEIGHBOURHOODS = (2, 4, 8)
 
@@ -227,7 +227,9 @@ class AreaSearch:
             where = np.flatnonzero(both > BOTH_KW)
             known = self._exclusive.get(number, where[:0])
             if np.setdiff1d(where, known).size:
-                self._exclusive[number] = np.union1d(known, where)
+                # Where it shows a second time there is no end to it: forbid it throughout.
+                every = np.arange(len(both))
+                self._exclusive[number] = every if known.size else where
                 found = True
         return found
 
