@@ -80,13 +80,19 @@ class OutageTable:
             need_kw: what must be covered, kW.
             firm_kw: what is there for certain, kW.
         """
-        return self._beyond(need_kw, firm_kw)[0]
+        return self.beyond(need_kw, firm_kw)[0]
 
     def unserved_kw(self, need_kw: float, firm_kw: float = 0.0) -> float:
         """Expected power not served for a need, kW."""
-        return self._beyond(need_kw, firm_kw)[1]
+        return self.beyond(need_kw, firm_kw)[1]
 
-    def _beyond(self, need_kw: float, firm_kw: float) -> tuple[float, float]:
+    def beyond(self, need_kw: float, firm_kw: float = 0.0) -> tuple[float, float]:
+        """Both: probability of loss of load, and expected power not served, kW.
+
+        Args:
+            need_kw: what must be covered, kW.
+            firm_kw: what is there for certain, kW.
+        """
         spare_kw = self.capacity_kw + firm_kw - need_kw
         outage_kw = self.step_kw * np.arange(len(self.probability))
         short_kw = outage_kw - spare_kw

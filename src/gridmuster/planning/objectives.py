@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridmuster.errors import PlanningError
+from gridmuster.planning.adequacy import TwoState, outage_table, run_availability
 from gridmuster.planning.linear import Floats
 from gridmuster.planning.problem import PlanArea, PlanProblem, PlanStore, PlanUnit, Weights
 
@@ -32,6 +33,8 @@ GRID_PRIMARY_FACTOR = 2.1
 #: Hours until another unit has taken the place of one that failed: 30 s to decide, start, sync and
 #: load one engine, twice over, and rounded up to a quarter of an hour of settlement.
 REPLACE_H = 0.25
+#: Edges of the steps of headroom, in largest units.
+HEADROOM_UNITS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 #: Share of operating expense that every objective carries, so that ties are broken by money.
 TIE_BREAK = 1e-4
 #: Least reference price, USD/kWh, when the mean import price is lower or there is no connection.
@@ -190,7 +193,15 @@ def costs(problem: PlanProblem) -> Costs:
 
     return Costs(
         reference_usd_per_kwh=reference,
-        areas=tuple(area_costs(area, of_area[area.id], reference) for area in problem.areas),
+        areas=tuple(
+            area_costs(
+                area,
+                of_area[area.id],
+                reference,
+                [unit for unit in problem.units if unit.area == area.id],
+            )
+            for area in problem.areas
+        ),
         units=tuple(
             unit_costs(unit, weights(unit.id, unit.area), reference, unserved[unit.area])
             for unit in problem.units
@@ -256,8 +267,11 @@ def store_costs(store: PlanStore, weights: Weights, reference: float) -> StoreCo
     )
 
 
-def area_costs(area: PlanArea, weights: Weights, reference: float) -> AreaCosts:
-    """Cost coefficients of one area's connection and wishes."""
+def area_costs(
+    area: PlanArea, weights: Weights, reference: float, units: list[PlanUnit]
+) -> AreaCosts:
+    """Cost coefficients of one area's connection, wishes and headroom."""
+    steps = headroom_steps(units) if weights.reliability > 0.0 else []
     market = _market(weights)
     bought = np.asarray(area.import_price_usd_per_kwh, dtype=float)
     sold = np.asarray(area.export_price_usd_per_kwh, dtype=float)
@@ -269,4 +283,45 @@ def area_costs(area: PlanArea, weights: Weights, reference: float) -> AreaCosts:
         unserved_usd_per_kwh=unserved,
         surplus_usd_per_kwh=unserved,
         reserve_usd_per_kwh=RESERVE_SHARE * unserved,
+        headroom_kw=tuple(width for width, _ in steps),
+        headroom_usd_per_kwh=tuple(weights.reliability * unserved * odds for _, odds in steps),
     )
+
+
+def headroom_steps(units: list[PlanUnit]) -> list[tuple[float, float]]:
+    """Steps of headroom and what a kW of each is worth in kW not lost to outages.
+
+    E[(X - H)+], X the outage of all units together and H the headroom, is convex in H with slope
+    -P(X > H); its chords between `HEADROOM_UNITS` times the largest unit are the steps.
+
+    Args:
+        units: the area's units.
+
+    Returns:
+        (width, kW; expected kW not served spared by each kW), the dearest first.
+    """
+    there = [
+        TwoState(
+            max(unit.max_kw, default=0.0),
+            run_availability(
+                unit.availability,
+                unit.fail_to_start,
+                max(unit.mttf_h, REPLACE_H),
+                REPLACE_H,
+                started=False,
+            ),
+        )
+        for unit in units
+    ]
+    largest = max((unit.capacity_kw for unit in there), default=0.0)
+    if largest <= 0.0:
+        return []
+    table = outage_table(there)
+    edges = [share * largest for share in HEADROOM_UNITS]
+    # With capacity exactly met, an outage beyond the headroom is not served.
+    short = [table.beyond(table.capacity_kw, edge)[1] for edge in edges]
+    return [
+        (edges[k + 1] - edges[k], (short[k] - short[k + 1]) / (edges[k + 1] - edges[k]))
+        for k in range(len(edges) - 1)
+        if short[k] > short[k + 1]
+    ]

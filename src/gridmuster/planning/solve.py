@@ -9,6 +9,7 @@ from gridmuster.planning.areawise import AreaTask, all_groups, share, tasks, who
 from gridmuster.planning.linear import Floats
 from gridmuster.planning.objectives import costs
 from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
+from gridmuster.planning.risk import assess_plan
 from gridmuster.planning.search import AreaPlan, AreaSearch
 from gridmuster.planning.solution import Proof, answer
 from gridmuster.planning.validation import check, check_limits
@@ -56,12 +57,10 @@ def solve(
         plans[area] = search.run(max(fair, ABSOLUTE_GAP_USD))
         allowance -= plans[area].objective_usd - plans[area].bound_usd
     found = [(task, plans[task.area]) for task in parts]
-    return answer(
-        problem,
-        all_groups(parts),
-        whole(problem, [(task, plan.schedule) for task, plan in found]),
-        _proof(found, stopwatch_s() - watch_s),
-    )
+    plan = whole(problem, [(task, one.schedule) for task, one in found])
+    risk = assess_plan(problem, plan)
+    proof = _proof(found, stopwatch_s() - watch_s)
+    return answer(problem, all_groups(parts), plan, proof, (risk.lolp, risk.eens_kwh))
 
 
 def _proof(found: list[tuple[AreaTask, AreaPlan]], seconds: float) -> Proof:
