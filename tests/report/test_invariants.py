@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from crafting import TOWERS, Craft, run, stop
 
+from gridmuster.clock import parse_iso
 from gridmuster.signals import (
     Action,
     Alert,
@@ -227,6 +228,15 @@ def outage_hours_do_not_count(craft: Craft) -> None:
     craft.cycle(craft.report("tanked", diesel={"state": COOLING, "run_h": 111.1}))
     craft.cycle(craft.report("tanked", diesel={"state": IDLE}))
     craft.quiet(700.0)
+    craft.cycle(craft.command("tanked", run("diesel", 50.0)))
+
+
+@right
+def a_new_year_gives_new_hours(craft: Craft) -> None:
+    craft.cycle(craft.report("tanked", diesel={"run_h": 100.0, "fuel_level": 800.0}))
+    craft.cycle(craft.report("tanked", diesel={"run_h": 111.0}))
+    craft.now_ms = parse_iso("2027-01-01T00:00:00Z")
+    craft.cycle(*craft.all_reports())
     craft.cycle(craft.command("tanked", run("diesel", 50.0)))
 
 

@@ -62,6 +62,12 @@ class Machine:
         self.first_energy_kwh: float | None = None
         self.last_energy_kwh: float | None = None
         self.commands = 0
+        self._last: DeviceReading | None = None
+        self._tallies = (
+            (self.produced, self.fuel, self.hours)
+            if self.generator
+            else ((self.produced, self.absorbed))
+        )
         self._on = False
         self._turning = False
         self._spare_kw = 0.0
@@ -80,6 +86,7 @@ class Machine:
         """Begin anew at an instant; what was booked stays."""
         for tally in (self.produced, self.absorbed, self.fuel, self.hours):
             tally.begin(at_ms)
+        self._last = None
         self.starts.begin()
         self.failed_starts.begin()
         self._on = self._turning = False
@@ -94,9 +101,13 @@ class Machine:
             outage: whether the site's utility is away.
         """
         power_kw = reading.power_kw
-        self._energy(
-            self.produced.take(at_ms, max(power_kw, 0.0), reading.produced_kwh),
-        )
+        if not power_kw and not self._on and not self._turning and reading == self._last:
+            # A set at rest, or a store that holds: nothing but time has moved.
+            for tally in self._tallies:
+                tally.still(at_ms)
+            return
+        self._last = reading if not self.renewable else None
+        self._energy(self.produced.take(at_ms, max(power_kw, 0.0), reading.produced_kwh))
         if self.generator is not None:
             self._burn(at_ms, reading, outage)
         elif self.store is not None:

@@ -47,16 +47,18 @@ class Tally:
         "_last",
         "_loose",
         "_moved_ms",
+        "_per_ms",
         "_rate",
         "_says",
+        "_slack",
         "_stuck",
         "jumps",
-        "most_per_h",
         "resets",
     )
 
     def __init__(self, most_per_h: float, began_ms: int, hold_ms: int = HOLD_MS) -> None:
-        self.most_per_h = most_per_h
+        self._per_ms = JUMP_SLACK * most_per_h / MS_PER_HOUR
+        self._slack = max(1.0, 0.01 * most_per_h)
         self._hold_ms = hold_ms
         self.resets = 0
         self.jumps = 0
@@ -106,10 +108,13 @@ class Tally:
         """
         if self._at_ms is None:
             return self._first(at_ms, rate, value)
-        if value == self._last and not rate and not self._rate and self._says:
+        says = bool(value)
+        if not rate and not self._rate and value == self._last and says is self._says:
             self._at_ms = at_ms
             return 0.0
-        before = self._booked + self._unsaid
+        loose = self._loose
+        unsaid = 0.0 if self._says and loose <= self._stuck else loose
+        before = self._booked + unsaid
         passed_ms = at_ms - self._at_ms
         if passed_ms <= HOLD_MS:
             self._loose += self._rate * passed_ms / MS_PER_HOUR
@@ -117,10 +122,21 @@ class Tally:
             self._loose += 0.5 * (self._rate + rate) * passed_ms / MS_PER_HOUR
         self._at_ms = at_ms
         self._rate = rate
-        self._says = bool(value)
+        self._says = says
         if value and value != self._last:
-            self._move(at_ms, value)
+            gain = value - self._last
+            if 0.0 < gain <= self._per_ms * (at_ms - self._moved_ms) + self._slack:
+                self._booked += gain
+                self._loose = 0.0
+                self._last = value
+                self._moved_ms = at_ms
+            else:
+                self._doubt(at_ms, value, gain)
         return self._booked + self._unsaid - before
+
+    def still(self, at_ms: int) -> None:
+        """Note that nothing moved since a reading at rest (rate 0)."""
+        self._at_ms = at_ms
 
     def end(self, at_ms: int) -> float:
         """Close at the end of the period.
@@ -152,18 +168,15 @@ class Tally:
         self._says = bool(value)
         return head
 
-    def _move(self, at_ms: int, value: float) -> None:
-        gain = value - self._last
+    def _doubt(self, at_ms: int, value: float, gain: float) -> None:
+        """A counter that fell, or gained more than it could."""
         if gain < 0.0 and -gain <= max(NOISE, NOISE_SHARE * self._last):
             return
-        passed_h = (at_ms - self._moved_ms) / MS_PER_HOUR
-        most = JUMP_SLACK * self.most_per_h * passed_h + max(1.0, 0.01 * self.most_per_h)
         if gain < 0.0:
             # Reset: what it gained since is at least what it shows.
             self.resets += 1
+            most = self._per_ms * (at_ms - self._moved_ms) + self._slack
             self._booked += max(value, self._loose) if value <= most else self._loose
-        elif gain <= most:
-            self._booked += gain
         else:
             self.jumps += 1
             self._booked += self._loose

@@ -209,13 +209,14 @@ class MeasuredChecks:
         if cap is None or not device.on or not device.market_run or device.outage_run:
             return
         slack_h = (RUN_OVER_S + generator.cooldown_s) / SECONDS_PER_HOUR
-        if device.hours_h > STOP_SHARE * cap + slack_h:
+        used_h = device.used_h(at_ms)
+        if used_h > STOP_SHARE * cap + slack_h:
             self._breaches.note(
                 4,
                 "hours",
                 at_ms,
                 device.device.id,
-                f"runs on with {device.hours_h:.2f} h used of a cap of {cap:.0f} h; it must stop "
+                f"runs on with {used_h:.2f} h used of a cap of {cap:.0f} h; it must stop "
                 f"at {STOP_SHARE * cap:.1f} h",
             )
 

@@ -172,13 +172,14 @@ class OrderedChecks:
         if cap is None:
             return
         ahead_h = generator.min_up_s / SECONDS_PER_HOUR
-        if device.hours_h >= STOP_SHARE * cap or device.hours_h + ahead_h > cap:
+        used_h = device.used_h(now_ms)
+        if used_h >= STOP_SHARE * cap or used_h + ahead_h > cap:
             self._note(
                 4,
                 "start",
                 now_ms,
                 device,
-                f"started with {device.hours_h:.2f} h used of a cap of {cap:.0f} h",
+                f"started with {used_h:.2f} h used of a cap of {cap:.0f} h",
             )
 
     def _fuel(self, now_ms: int, device: DeviceNow) -> None:
@@ -270,7 +271,7 @@ class OrderedChecks:
         if reading.fuel_level is not None and reading.fuel_level <= device.floor:
             return True
         cap = cap_h(generator.permit)
-        return cap is not None and device.hours_h >= STOP_SHARE * cap
+        return cap is not None and device.used_h(now_ms) >= STOP_SHARE * cap
 
     def _note(self, invariant: int, kind: str, now_ms: int, device: DeviceNow, text: str) -> None:
         self._breaches.note(invariant, kind, now_ms, device.device.id, text)

@@ -146,11 +146,21 @@ class DeviceNow:
 
     def hear(self, now_ms: int, reading: DeviceReading, outage: bool, gap: bool) -> None:
         """Take a reading that arrived now, ms; after a gap nobody knows what hours were for."""
+        if self.on is False and reading == self.reading:
+            return
         if self.generator is not None:
             self._life(now_ms, reading, outage)
             self._hours(now_ms, reading, gap)
             self._failures(now_ms, reading)
         self.reading = reading
+
+    def used_h(self, now_ms: int) -> float:
+        """Hours outside outages that count against the permit in this calendar year, h."""
+        year = from_ms(now_ms).year
+        if self.year and year != self.year:
+            self.hours_h = 0.0
+        self.year = year
+        return self.hours_h
 
     def starts_24h(self, now_ms: int) -> int:
         """Starts in the last 24 h, by the device's own counter."""
@@ -186,11 +196,10 @@ class DeviceNow:
         run_h = reading.run_h
         if run_h is None:
             return
-        year = from_ms(now_ms).year
-        if self.year and year != self.year:
-            self.hours_h = 0.0
-        self.year = year
         last_h, self.last_run_h = self.last_run_h, run_h
+        if run_h == last_h:
+            return
+        self.used_h(now_ms)
         if last_h is not None and run_h > last_h and not self.outage_run and not gap:
             self.hours_h += run_h - last_h
 
