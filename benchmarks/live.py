@@ -24,10 +24,10 @@ from gridmuster.store.records import Kind
 #: Time between two steps of the meter, s.
 STEP_EVERY_S = 5.0
 #: Time before the first step, for the plant to come to rest, s.
-SETTLE_S = 60.0
+SETTLE_S = 45.0
 
 
-def keep_up(minutes: float = 3.0) -> list[Row]:
+def keep_up(minutes: float = 2.0) -> list[Row]:
     """Run the default day at 60 times life.
 
     Args:
@@ -62,7 +62,7 @@ def keep_up(minutes: float = 3.0) -> list[Row]:
     ]
 
 
-def latency(steps: int = 40) -> list[Row]:
+def latency(steps: int = 24) -> list[Row]:
     """Step a meter at real time and wait for the acknowledged change at a device.
 
     Args:
@@ -72,7 +72,7 @@ def latency(steps: int = 40) -> list[Row]:
     first_ms = DEFAULT_START_MS + int(SETTLE_S * 1000)
     moments = [first_ms + int(k * 2 * STEP_EVERY_S * 1000) for k in range(steps // 2)]
     events = tuple(
-        DemandStep(start=iso(at), end=iso(at + int(STEP_EVERY_S * 1000)), end_user=user, factor=1.6)
+        DemandStep(at=iso(at), until=iso(at + int(STEP_EVERY_S * 1000)), end_user=user, factor=1.6)
         for at in moments
     )
     scenario = Scenario(name="meter steps", events=events)
