@@ -101,24 +101,24 @@ class CapacityCuts:
         return self._largest_losses(values) + self._capacities(values, most)
 
     def _largest_losses(self, values: Floats) -> list[Cut]:
-        found = []
+        # Units in the order of falling capacity; above the floor only, the others count as it.
         share = np.minimum(values[self._some], 1.0) * self._open
-        for t in range(self._size):
-            floor, chain, before = float(self._floor[t]), [], 0.0
-            for unit in self._order[:, t]:
-                if self._capacity[unit, t] <= floor:
-                    break
-                if share[unit, t] > before + 1e-9:
-                    chain.append(unit)
-                    before = share[unit, t]
-            if not chain:
-                continue
-            heights = self._capacity[chain, t]
-            steps = heights - np.append(heights[1:], floor)
-            least = floor + float(np.dot(steps, share[chain, t]))
-            if least - values[self._largest[t]] > LEAST_LARGEST * max(1.0, least):
-                columns = np.append(self._some[chain, t], self._largest[t])
-                found.append(Cut(columns, np.append(-steps, 1.0), floor))
+        share = np.take_along_axis(share, self._order, axis=0)
+        height = np.maximum(np.take_along_axis(self._capacity, self._order, axis=0), self._floor)
+        highest = np.maximum.accumulate(share, axis=0)
+        steps = height - np.vstack([height[1:], self._floor])
+        least = self._floor + (steps * highest).sum(axis=0)
+        missing = least - values[self._largest]
+        found = []
+        for t in np.flatnonzero(missing > LEAST_LARGEST * np.maximum(1.0, least)):
+            before = np.concatenate(([0.0], highest[:-1, t]))
+            chain = np.flatnonzero(
+                (highest[:, t] > before + 1e-9) & (height[:, t] > self._floor[t])
+            )
+            heights = height[chain, t]
+            weights = heights - np.append(heights[1:], self._floor[t])
+            columns = np.append(self._some[self._order[chain, t], t], self._largest[t])
+            found.append(Cut(columns, np.append(-weights, 1.0), float(self._floor[t])))
         return found
 
     def _terms(self, values: Floats, hot: Ints) -> _Terms:

@@ -34,6 +34,8 @@ ROOT_RISE = 5e-6
 LEAST_GAIN_USD = 1e-6
 #: Dives in the order in which they are tried.
 STYLES = (Style(False, 4), Style(False, 10), Style(True, 10))
+#: Open on-off decisions that are few.
+SMALL = 400
 #: Intervals to each side of a start or stop that are decided anew, one try after the other.
 NEIGHBOURHOODS = (2, 4, 8)
 
@@ -154,11 +156,14 @@ class AreaSearch:
         if self._root is not None:
             if self._previous is not None:
                 self._guess(self._previous)
-            for style in STYLES:
+            # What branch and bound answers at once is not worth many dives.
+            small = self.task.size <= SMALL
+            for style in STYLES[:1] if small else STYLES:
                 if self._done(allowance_usd):
                     return True
                 self.best = better(self.best, self._diver.dive(style, self._cost - LEAST_GAIN_USD))
-            self._look_around(allowance_usd)
+            if not small:
+                self._look_around(allowance_usd)
         if not self._done(allowance_usd) and self._left_s() > 0.0:
             self._branch_and_bound(allowance_usd)
         return self._done(allowance_usd)
