@@ -4,13 +4,14 @@ Three kinds of fleet, each from a seed, all in one area. `towers`: nearly half t
 behind a transfer switch (output equal to their own load), on an evening peak above the import
 limit. `feeder`: engines, fuel cells, stores, sun and wind that may all give what they like, on a
 peak 10 to 25 % above the import limit. `weak_grid`: the same with a connection for only 30 to 70 %
-of the peak, so that what runs, and the reserve for its largest unit, is decided all day long; the
-hardest kind, and allowed ten seconds a plan.
+of the peak, so that what runs, and the reserve for its largest unit, is decided all day long. That
+is the hardest kind and beyond the bound; `python -m benchmarks.plan` shows it with the others.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -31,6 +32,7 @@ GAP = 1e-3
 TIME_LIMIT_S = 10.0
 
 Random = np.random.Generator
+Maker = Callable[[int, int], PlanProblem]
 
 
 def run(plans: int = 12, seed: int = 1) -> list[dict[str, object]]:
@@ -41,33 +43,43 @@ def run(plans: int = 12, seed: int = 1) -> list[dict[str, object]]:
         seed: of the first fleet; the others follow.
 
     Returns:
-        One row a kind, with seconds and gaps as strings in their unit.
+        One row a kind: seconds, gaps, and how many were not proved to the gap in time.
     """
-    rows: list[dict[str, object]] = []
-    for name, make, devices in (
+    kinds: tuple[tuple[str, Maker, int], ...] = (
         ("60 devices x 96, towers", towers, 60),
         ("130 devices x 96, towers", towers, 130),
         ("60 devices x 96, feeder", feeder, 60),
-        ("60 devices x 96, weak grid", weak_grid, 60),
-    ):
-        seconds, gaps, unproved = [], [], 0
-        for number in range(plans):
-            answer = solve(make(seed + number, devices), PlanLimits(gap=GAP, time_limit_s=TIME_LIMIT_S))
-            seconds.append(answer.seconds)
-            gaps.append(answer.gap)
-            unproved += answer.status != "optimal"
-        rows.append(
-            {
-                "benchmark": f"plan, {name}, gap {100 * GAP:g} %",
-                "median_s": float(np.median(seconds)),
-                "p90_s": float(np.quantile(seconds, 0.9)),
-                "worst_s": max(seconds),
-                "median_gap": float(np.median(gaps)),
-                "worst_gap": max(gaps),
-                "not_proved": unproved,
-            }
-        )
-    return rows
+    )
+    return [_measure(*kind, plans, seed) for kind in kinds]
+
+
+def run_hard(plans: int = 8, seed: int = 1) -> list[dict[str, object]]:
+    """The same for what the bound does not ask for: a weak connection.
+
+    Args:
+        plans: how many fleets.
+        seed: of the first fleet; the others follow.
+    """
+    return [_measure("60 devices x 96, weak grid", weak_grid, 60, plans, seed)]
+
+
+def _measure(name: str, make: Maker, devices: int, plans: int, seed: int) -> dict[str, object]:
+    seconds, gaps, unproved = [], [], 0
+    for number in range(plans):
+        limits = PlanLimits(gap=GAP, time_limit_s=TIME_LIMIT_S)
+        answer = solve(make(seed + number, devices), limits)
+        seconds.append(answer.seconds)
+        gaps.append(answer.gap)
+        unproved += answer.status != "optimal"
+    return {
+        "benchmark": f"plan, {name}, gap {100 * GAP:g} %",
+        "median_s": float(np.median(seconds)),
+        "p90_s": float(np.quantile(seconds, 0.9)),
+        "worst_s": max(seconds),
+        "median_gap": float(np.median(gaps)),
+        "worst_gap": max(gaps),
+        "not_proved": unproved,
+    }
 
 
 def feeder(seed: int, devices: int) -> PlanProblem:
@@ -248,3 +260,13 @@ def _renewable(rng: Random, name: str) -> PlanRenewable:
         shape = np.clip(rng.uniform(0.1, 0.6) + 0.02 * rng.normal(size=COUNT).cumsum(), 0.0, 1.0)
         kind, cost = "wind_turbine", 0.005
     return PlanRenewable(name, "area", kind, (rated_kw * shape).tolist(), cost)
+
+
+def main() -> None:
+    """Print all kinds, the hard one too."""
+    for row in (*run(), *run_hard()):
+        print(", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -217,7 +217,24 @@ class Relaxation:
         )
 
 
+class _Threads:
+    """How many threads HiGHS runs in this process; it refuses another number until told."""
+
+    def __init__(self) -> None:
+        self._count: int | None = None
+
+    def use(self, count: int) -> None:
+        """Have the next runs use so many threads."""
+        if self._count not in (None, count):
+            highspy.Highs.resetGlobalScheduler(True)
+        self._count = count
+
+
+_THREADS = _Threads()
+
+
 def _solver(arrays: LinearArrays, threads: int) -> highspy.Highs:
+    _THREADS.use(threads)
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", threads)

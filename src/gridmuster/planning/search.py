@@ -267,9 +267,27 @@ def by_rules(task: AreaTask, bound: float) -> AreaPlan:
         objective_usd=objective,
         bound_usd=min(bound, objective),
         status="fallback",
-        prices=np.zeros(task.problem.count),
-        energy_values=np.zeros((len(task.stores), task.problem.count)),
+        prices=_rule_prices(task, plan),
+        energy_values=np.repeat(
+            [[store.end_value_usd_per_kwh] for store in task.problem.stores],
+            task.problem.count,
+            axis=1,
+        ).reshape(len(task.stores), task.problem.count),
     )
+
+
+def _rule_prices(task: AreaTask, plan: Schedule) -> Floats:
+    """One kWh more by the rules: bought, else made by the dearest set, else not served; USD."""
+    area = task.problem.areas[0]
+    prices = np.asarray(area.import_price_usd_per_kwh, dtype=float).copy()
+    full = plan.bought[0] >= np.asarray(area.import_limit_kw, dtype=float) - BOTH_KW
+    dearest = np.zeros(task.problem.count)
+    for number, unit in enumerate(task.problem.units):
+        slope = max(unit.segment_usd_per_kwh, default=0.0)
+        dearest = np.maximum(dearest, slope * plan.on[number])
+    prices[full] = np.maximum(prices, dearest)[full]
+    prices[plan.unserved[0] > BOTH_KW] = area.unserved_cost_usd_per_kwh
+    return prices
 
 
 def trivial_bound(arrays: LinearArrays) -> float:
