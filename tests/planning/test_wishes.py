@@ -337,7 +337,8 @@ def test_the_loss_of_the_largest_set_is_covered() -> None:
     ready = store("ready", 4, charge_kw=0.0, discharge_kw=100.0, initial_energy_kwh=30.0)
     answer = solve(problem(demand, sets, [ready]), LIMITS)
     both = [a + b for a, b in zip(answer.commitment["a"], answer.commitment["b"], strict=True)]
-    assert both == [1, 1, 1, 1]
+    # In the end, when nobody must hold energy any more, the store alone will do.
+    assert both == [1, 1, 1, 0]
     assert answer.shortfalls == []
 
 
