@@ -269,9 +269,8 @@ def by_rules(task: AreaTask, bound: float) -> AreaPlan:
         status="fallback",
         prices=_rule_prices(task, plan),
         energy_values=np.repeat(
-            [[store.end_value_usd_per_kwh] for store in task.problem.stores],
+            np.array([store.end_value_usd_per_kwh for store in task.problem.stores], dtype=float),
             task.problem.count,
-            axis=1,
         ).reshape(len(task.stores), task.problem.count),
     )
 
