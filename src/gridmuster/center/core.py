@@ -87,6 +87,14 @@ class Core:
         """All that the core remembers, for a checkpoint."""
         return msgspec.msgpack.encode(self.state)
 
+    def prepare(self, now_ms: int) -> None:
+        """Make ahead of the first step what it would otherwise make in it; decides nothing.
+
+        Args:
+            now_ms: plant time, ms.
+        """
+        self._planner.prepare(now_ms)
+
     def step(self, now_ms: int, inbox: Sequence[Frame]) -> Outbox:
         """One cycle.
 

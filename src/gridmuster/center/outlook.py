@@ -5,9 +5,9 @@ It learns from what is measured, a sample a minute; silent meters and sites teac
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
 
 from gridmuster.clock import IntervalGrid, floor_to
 from gridmuster.fleet.devices import Photovoltaic, WindTurbine
@@ -19,6 +19,8 @@ from gridmuster.forecast.wind import WindForecast, WindMemory
 from gridmuster.signals import DeviceState, Price
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.units import MS_PER_HOUR, MS_PER_S
+
+Floats = NDArray[np.float64]
 
 #: Time between two samples, s.
 SAMPLE_S = 60
@@ -51,6 +53,9 @@ class Outlook:
         self._solar = SolarForecast(memory.solar)
         self._wind = WindForecast(memory.wind)
         self._price = PriceForecast(memory.price)
+        # What was forecast since the last sample: one plan asks for the same several times.
+        self._users_kw: dict[tuple[str, IntervalGrid], Floats] = {}
+        self._prices: dict[tuple[str, IntervalGrid], list[float]] = {}
         self._users_of_area: dict[str, list[str]] = {area.id: [] for area in fleet.areas}
         self._protected: dict[str, list[str]] = {site.id: [] for site in fleet.sites}
         for user in fleet.end_users:
@@ -73,6 +78,8 @@ class Outlook:
         if now_ms < self.memory.next_sample_ms:
             return
         self.memory.next_sample_ms = now_ms - now_ms % (SAMPLE_S * MS_PER_S) + SAMPLE_S * MS_PER_S
+        self._users_kw.clear()
+        self._prices.clear()
         for user_id, power_kw in snapshot.metered.items():
             self._demand.observe(user_id, now_ms, power_kw)
         for device in self._sun:
@@ -86,6 +93,20 @@ class Outlook:
             if price is not None and price.start_ms <= now_ms:
                 self._learn_price(area_id, price)
 
+    def prepare(self, grid: IntervalGrid) -> None:
+        """Forecast everything once; what can be kept of that is kept.
+
+        Args:
+            grid: the intervals to forecast.
+        """
+        for area in self._fleet.areas:
+            self.area_kw(area, grid, 0.0)
+            self.price_usd_per_kwh(area.id, grid)
+        for panels in self._sun:
+            self.available_kw(panels, grid)
+        for turbine in self._air:
+            self.available_kw(turbine, grid)
+
     def demand_kw(self, user_id: str, at_ms: int) -> float:
         """Median demand of an end-user in the quarter of an hour that holds an instant, kW."""
         return self._demand.quantiles(user_id, IntervalGrid(at_ms, 900, 1), (0.5,))[0][0]
@@ -98,33 +119,25 @@ class Outlook:
         The spread of the sum is between that of errors that agree (spreads add) and that of
         errors that do not (variances add): ``sd^2 = r * (sum sd)^2 + (1 - r) * sum sd^2``.
         """
-        count = grid.count
-        middle, down, up = [0.0] * count, [0.0] * count, [0.0] * count
-        down_sq, up_sq = [0.0] * count, [0.0] * count
-        for user_id in self._users_of_area[area.id]:
-            low, median, high = self._demand.quantiles(user_id, grid)
-            for k in range(count):
-                middle[k] += median[k]
-                below, above = median[k] - low[k], high[k] - median[k]
-                down[k] += below
-                up[k] += above
-                down_sq[k] += below * below
-                up_sq[k] += above * above
+        users = self._users_of_area[area.id]
+        if not users:
+            level = [max(unmetered_kw, 0.0)] * grid.count
+            return level, level, level
+        low, median, high = np.stack([self._user_kw(user, grid) for user in users], axis=1)
         gross = 1.0 + area.loss_fraction
-        need = [max(kw * gross + unmetered_kw, 0.0) for kw in middle]
-        low_kw = [max(kw - gross * _joint(down[k], down_sq[k]), 0.0) for k, kw in enumerate(need)]
-        high_kw = [kw + gross * _joint(up[k], up_sq[k]) for k, kw in enumerate(need)]
-        return low_kw, need, high_kw
+        need = np.maximum(median.sum(axis=0) * gross + unmetered_kw, 0.0)
+        low_kw = np.maximum(need - gross * _joint(median - low), 0.0)
+        high_kw = need + gross * _joint(high - median)
+        return low_kw.tolist(), need.tolist(), high_kw.tolist()
 
     def protected_kw(self, site: Site, grid: IntervalGrid) -> list[float]:
         """Median of a site's own protected load, kW; its design value without a meter."""
         users = self._protected[site.id]
         if not users:
             return [site.backup_load_kw] * grid.count
-        total = [0.0] * grid.count
-        for user_id in users:
-            for k, power_kw in enumerate(self._demand.quantiles(user_id, grid, (0.5,))[0]):
-                total[k] += power_kw
+        total: list[float] = np.sum(
+            [self._user_kw(user, grid)[1] for user in users], axis=0
+        ).tolist()
         return total
 
     def available_kw(self, device: Photovoltaic | WindTurbine, grid: IntervalGrid) -> list[float]:
@@ -134,7 +147,19 @@ class Outlook:
 
     def price_usd_per_kwh(self, area_id: str, grid: IntervalGrid) -> list[float]:
         """Median price of energy at an area's connection, USD/kWh."""
-        return self._price.quantiles(area_id, grid, (0.5,))[0]
+        price = self._prices.get((area_id, grid))
+        if price is None:
+            price = self._price.quantiles(area_id, grid, (0.5,))[0]
+            self._prices[area_id, grid] = price
+        return price
+
+    def _user_kw(self, user_id: str, grid: IntervalGrid) -> Floats:
+        """The 10 %, 50 % and 90 % quantiles of an end-user's demand, kW; shape (3, count)."""
+        power_kw = self._users_kw.get((user_id, grid))
+        if power_kw is None:
+            power_kw = np.array(self._demand.quantiles(user_id, grid))
+            self._users_kw[user_id, grid] = power_kw
+        return power_kw
 
     def _learn_price(self, area_id: str, price: Price) -> None:
         self._price.observe(area_id, price.start_ms, price.price_usd_per_mwh / 1000.0)
@@ -157,6 +182,8 @@ class Outlook:
             self._wind.declare(device.id, device.rated_kw)
 
 
-def _joint(spread: float, squares: float) -> float:
-    """Spread of a sum of partly correlated errors."""
-    return math.sqrt(ERROR_CORRELATION * spread * spread + (1.0 - ERROR_CORRELATION) * squares)
+def _joint(spread: Floats) -> Floats:
+    """Spread of a sum of partly correlated errors, by interval; one row for each error."""
+    agreeing = spread.sum(axis=0) ** 2
+    apart = (spread**2).sum(axis=0)
+    return np.asarray(np.sqrt(ERROR_CORRELATION * agreeing + (1.0 - ERROR_CORRELATION) * apart))

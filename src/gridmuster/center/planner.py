@@ -65,6 +65,16 @@ class Planner:
         """Let forecasts learn from this moment."""
         self._outlook.observe(now_ms, snapshot)
 
+    def prepare(self, now_ms: int) -> None:
+        """Forecast the day once, so that the first plan is not kept waiting by what is made once.
+
+        Args:
+            now_ms: plant time, ms.
+        """
+        step_s = self._config.plan_step_s
+        grid = IntervalGrid(floor_to(now_ms, step_s), step_s, self._config.plan_count)
+        self._outlook.prepare(grid)
+
     def request(
         self,
         now_ms: int,

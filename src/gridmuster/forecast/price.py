@@ -152,7 +152,7 @@ class PriceForecast:
         rows = np.minimum(kinds, 1) * HOURS + hours
         wanted, where = np.unique(rows, return_inverse=True)
         by_row = np.array(
-            [np.quantile(_samples(one, *divmod(int(r), HOURS)), levels) for r in wanted]
+            [_quantiles(_samples(one, *divmod(int(r), HOURS)), levels) for r in wanted]
         )
         price = by_row[where].T.copy()
         starts = grid.start_ms + grid.step_ms * np.arange(grid.count)
@@ -168,6 +168,13 @@ class PriceForecast:
             price += one.away * np.exp(-lead_h / FADE_H)
         result: list[list[float]] = np.sort(price, axis=0).tolist()
         return result
+
+
+def _quantiles(samples: Floats, levels: tuple[float, ...]) -> Floats:
+    """Quantiles by straight lines between the ranks; numpy's own takes ten times as long here."""
+    last = len(samples) - 1
+    at = np.array(levels) * last
+    return np.asarray(np.interp(at, np.arange(last + 1), np.sort(samples)))
 
 
 def _row(at_ms: int, zone: str) -> tuple[int, int]:

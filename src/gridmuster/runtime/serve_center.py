@@ -19,6 +19,7 @@ from gridmuster.console.auth import Auth
 from gridmuster.console.server import DEFAULT_PORT, Tls, serve
 from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.center import LiveCenter
+from gridmuster.runtime.heap import settle_heap
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.recovery import rebuild
 from gridmuster.runtime.solving import Solver
@@ -93,6 +94,9 @@ async def run_center(
         server = await serve(
             create_app(center, auth), options.api_host, options.api_port, options.tls
         )
+        core.prepare(options.clock.now_ms())
+        await solver.warm()
+        settle_heap()
         log.info("center", id=options.center_id, api=server.url, journal=options.journal_url)
         if ready is not None:
             ready(center, server.url)

@@ -21,6 +21,7 @@ from gridmuster.gateway.links import ModbusLink
 from gridmuster.gateway.outbox import SqliteOutbox
 from gridmuster.gateway.shell import ShellConfig, SiteShell, run_sites
 from gridmuster.runtime.gateway_config import GatewayFile, load_gateway_file, parse_address
+from gridmuster.runtime.heap import settle_heap
 from gridmuster.runtime.twins import register_maps
 
 Address = tuple[str, int, int]
@@ -161,6 +162,7 @@ async def run_gateways(
         await bus.start()
         shells.append(shell)
         buses.append(bus)
+    settle_heap()
     running = asyncio.ensure_future(run_sites(shells))
     stopping = asyncio.ensure_future(stop.wait())
     if ready is not None:

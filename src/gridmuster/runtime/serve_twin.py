@@ -10,6 +10,7 @@ from pathlib import Path
 from gridmuster.clock import Clock
 from gridmuster.comms.mqtt import open_bus
 from gridmuster.fleet.model import Fleet
+from gridmuster.runtime.heap import settle_heap
 from gridmuster.runtime.twins import make_twins, register_maps
 from gridmuster.runtime.utility import UtilityFeed
 from gridmuster.simulator.modbus_server import ModbusServers
@@ -67,6 +68,7 @@ async def run_twin(
         await bus.start()
         await bus.wait_connected()
         feed = UtilityFeed(fleet, world, bus)
+    settle_heap()
     if addresses is not None:
         beside = addresses.with_suffix(".new")
         beside.write_text(json.dumps(ports, indent=1))

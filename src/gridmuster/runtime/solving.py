@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import threading
@@ -18,6 +19,8 @@ from gridmuster.signals import encode
 
 #: Time between two looks at whether the parent process is still there, s.
 PARENT_EVERY_S = 2.0
+#: How much a solver yields to the processes that have deadlines (0 not at all, 19 all it can).
+NICENESS = 5
 log = structlog.get_logger()
 
 
@@ -51,7 +54,7 @@ class Solver:
     def _start(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(
-            self._processes, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)
+            self._processes, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
         )
 
     def ask(
@@ -68,6 +71,11 @@ class Solver:
         if done is not None:
             future.add_done_callback(lambda over: _tell(over, done))
         return future
+
+    async def warm(self) -> None:
+        """Start the process before anybody waits for it; returns when it could make a plan."""
+        if self._pool is not None:
+            await asyncio.wrap_future(self._pool.submit(_ready))
 
     def _submit(self, body: bytes) -> Future[bytes]:
         if self._pool is None:
@@ -88,8 +96,14 @@ class Solver:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent did, however that ended; it would wait for ever."""
+def _ready() -> None:
+    """Nothing; that it could be called says that the process stands."""
+
+
+def _begin(parent: int) -> None:
+    """Stand back behind whoever has deadlines, and end soon after the parent, however it ended."""
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     never = threading.Event()
 
     def watch() -> None:
