@@ -11,7 +11,9 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from gridmuster.console.auth import Auth, Caller, Role
+from gridmuster.console.guard import SAFE_METHODS
 from gridmuster.console.problems import Problem
+from gridmuster.console.sessions import COOKIE, CSRF_HEADER, Sessions
 
 #: Key in a route's OpenAPI entry that names the least role it needs; "none" needs no token.
 ROLE_KEY = "x-role"
@@ -45,10 +47,9 @@ class SecuredRoute(APIRoute):
         role = Role[word.upper()]
 
         async def handler(request: Request) -> Response:
-            auth: Auth = request.app.state.auth
             address = request.client.host if request.client else ""
             try:
-                caller = auth.require(request.headers.get("authorization"), role, address)
+                caller = _enter(request, role, address)
             except Problem as problem:
                 _log.warning(
                     "request denied",
@@ -62,6 +63,25 @@ class SecuredRoute(APIRoute):
             return await inner(request)
 
         return handler
+
+
+def _enter(request: Request, role: Role, address: str) -> Caller:
+    """Who sends a request, by token or, when none came along, by a browser's session.
+
+    Raises:
+        Problem: 401, 403 or 429 when it may not be answered.
+    """
+    auth: Auth = request.app.state.auth
+    token = request.headers.get("authorization")
+    cookie = request.cookies.get(COOKIE)
+    if token is not None or cookie is None:
+        return auth.require(token, role, address)
+    sessions: Sessions = request.app.state.sessions
+    session = sessions.find(cookie)
+    if request.method not in SAFE_METHODS:
+        sessions.check_csrf(session, request.headers.get(CSRF_HEADER))
+    auth.permit(session.caller, role)
+    return session.caller
 
 
 def caller_of(request: Request) -> Caller:

@@ -14,16 +14,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import gridmuster
-from gridmuster.console import operating, reading
+from gridmuster.console import entering, operating, pages, reading
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
 from gridmuster.console.feed import MIN_INTERVAL_S, Feed
 from gridmuster.console.guard import Guard
 from gridmuster.console.idempotency import Answers
 from gridmuster.console.loopback import LOOPBACK_NAMES
+from gridmuster.console.pages import Bundle
 from gridmuster.console.plant import Plant
 from gridmuster.console.problems import Problem, problem_response
 from gridmuster.console.schema import install
+from gridmuster.console.sessions import Sessions
 
 #: Most faults that one answer lists.
 MAX_FAULTS = 20
@@ -34,6 +36,7 @@ def create_app(
     auth: Auth,
     hosts: Iterable[str] = (),
     min_interval_s: float = MIN_INTERVAL_S,
+    bundle: Bundle | None = None,
 ) -> FastAPI:
     """The API over a running center.
 
@@ -42,6 +45,7 @@ def create_app(
         auth: who may enter.
         hosts: names, without port, that requests may be addressed to, besides loopback's.
         min_interval_s: shortest time between two editions of the stream, s of real time.
+        bundle: the pages; None: those of the package.
     """
 
     @contextlib.asynccontextmanager
@@ -65,9 +69,13 @@ def create_app(
     app.state.auth = auth
     app.state.feed = Feed(plant, min_interval_s)
     app.state.answers = Answers()
+    app.state.sessions = Sessions()
+    app.state.bundle = Bundle() if bundle is None else bundle
     app.router.route_class = SecuredRoute
     app.include_router(reading.router)
     app.include_router(operating.router)
+    app.include_router(entering.router)
+    app.include_router(pages.router)
     _add_openapi(app)
     app.add_middleware(Guard, hosts=LOOPBACK_NAMES | {host.lower() for host in hosts})
     app.add_exception_handler(HTTPException, _http_problem)

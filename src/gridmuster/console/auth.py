@@ -113,6 +113,20 @@ class Auth:
                 "Send the header 'Authorization: Bearer TOKEN'.",
                 {"WWW-Authenticate": "Bearer"},
             )
+        self.permit(caller, role)
+        return caller
+
+    @staticmethod
+    def permit(caller: Caller, role: Role) -> None:
+        """Hold a caller's role against the one that a request needs.
+
+        Args:
+            caller: who asks.
+            role: the least role that may pass.
+
+        Raises:
+            Problem: 403 below the role.
+        """
         if caller.role < role:
             raise Problem(
                 403,
@@ -122,7 +136,6 @@ class Auth:
                 needed=role.word,
                 role=caller.role.word,
             )
-        return caller
 
     def _find(self, token: str) -> Caller | None:
         """The token's holder; compares with every record, so that time tells nothing."""

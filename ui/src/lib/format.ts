@@ -1,0 +1,106 @@
+// Numbers with their units and instants with their zone; one way for every page.
+
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const tenth = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const cents = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+/** What stands where nothing is known; never a zero. */
+export const UNKNOWN = "\u2013";
+
+type Maybe = number | null | undefined;
+
+function known(value: Maybe): value is number {
+  return value !== null && value !== undefined && Number.isFinite(value);
+}
+
+/** A plain number with thousands set apart. */
+export function number(value: Maybe, digits = 0): string {
+  if (!known(value)) return UNKNOWN;
+  return digits === 0 ? whole.format(value) : digits === 1 ? tenth.format(value) : cents.format(value);
+}
+
+/** Power, kW or MW by the size of `of` (default: the value itself), so that a column keeps one unit. */
+export function power(kw: Maybe, of: number = known(kw) ? kw : 0): string {
+  if (!known(kw)) return UNKNOWN;
+  if (Math.abs(of) >= 10_000) return `${cents.format(kw / 1000)} MW`;
+  return `${Math.abs(of) < 10 ? tenth.format(kw) : whole.format(kw)} kW`;
+}
+
+export function energy(kwh: Maybe): string {
+  if (!known(kwh)) return UNKNOWN;
+  if (Math.abs(kwh) >= 10_000) return `${cents.format(kwh / 1000)} MWh`;
+  return `${Math.abs(kwh) < 100 ? tenth.format(kwh) : whole.format(kwh)} kWh`;
+}
+
+export function price(usdPerMwh: Maybe): string {
+  return known(usdPerMwh) ? `${cents.format(usdPerMwh)} USD/MWh` : UNKNOWN;
+}
+
+export function money(usd: Maybe): string {
+  return known(usd) ? `${cents.format(usd)} USD` : UNKNOWN;
+}
+
+export function percent(share: Maybe, digits = 0): string {
+  return known(share) ? `${number(share * 100, digits)} %` : UNKNOWN;
+}
+
+/** A length of time in the two units that matter: 42 s, 3 min 10 s, 2 h 5 min, 3 d 4 h. */
+export function duration(seconds: Maybe): string {
+  if (!known(seconds)) return UNKNOWN;
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min${s % 60 && s < 600 ? ` ${s % 60} s` : ""}`;
+  if (s < 86_400) {
+    const min = Math.floor((s % 3600) / 60);
+    return `${Math.floor(s / 3600)} h${min ? ` ${min} min` : ""}`;
+  }
+  return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function format(zone: string, kind: "clock" | "minute" | "full"): Intl.DateTimeFormat {
+  const key = `${zone} ${kind}`;
+  let found = formats.get(key);
+  if (!found) {
+    const day: Intl.DateTimeFormatOptions =
+      kind === "full" ? { year: "numeric", month: "short", day: "2-digit" } : {};
+    const second: Intl.DateTimeFormatOptions = kind === "minute" ? {} : { second: "2-digit" };
+    found = new Intl.DateTimeFormat("en-GB", {
+      timeZone: zone,
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+      ...second,
+      ...day,
+      ...(kind === "full" ? { timeZoneName: "short" } : {}),
+    });
+    formats.set(key, found);
+  }
+  return found;
+}
+
+/** Hours, minutes, seconds in a zone. */
+export function clock(atMs: Maybe, zone: string): string {
+  return known(atMs) ? format(zone, "clock").format(atMs) : UNKNOWN;
+}
+
+/** Hours and minutes in a zone. */
+export function minute(atMs: Maybe, zone: string): string {
+  return known(atMs) ? format(zone, "minute").format(atMs) : UNKNOWN;
+}
+
+/** Date and time with the zone's name. */
+export function instant(atMs: Maybe, zone: string): string {
+  return known(atMs) ? format(zone, "full").format(atMs) : UNKNOWN;
+}
+
+/** The same instant in UTC, for a tooltip. */
+export function utc(atMs: Maybe): string {
+  return known(atMs) ? `${new Date(atMs).toISOString().slice(0, 19).replace("T", " ")} UTC` : UNKNOWN;
+}
+
+/** Words from a code: `emergency_generator` -> `emergency generator`. */
+export function words(code: string): string {
+  return code.replaceAll("_", " ");
+}
