@@ -1,5 +1,6 @@
 // The live picture: one stream for the whole page, merged row by row, with its age.
 
+import { get } from "./api";
 import type {
   AlarmRow,
   AreaRow,
@@ -28,6 +29,8 @@ export type Topic = keyof Rows;
 const ALWAYS: readonly Topic[] = ["balance", "forecast", "alarms", "decisions"];
 /** Without a word for so long the line is dead, ms: the center speaks at least every 10 s. */
 const SILENCE_MS = 25_000;
+/** Real time between two attempts to open the stream anew, ms. */
+const RETRY_MS = 2_000;
 /** Shortest time between two editions, s: faster than people read, slower than the center. */
 const EVERY_S = 0.5;
 /** From this age on the picture is called old, ms of real time. */
@@ -96,6 +99,7 @@ class Plant {
   }
 
   #opened = "";
+  #tried = 0;
 
   #reopenSoon(): void {
     window.clearTimeout(this.#restart);
@@ -158,10 +162,15 @@ class Plant {
     this.age_ms = performance.now() - this.#heard;
     const dead = this.age_ms > SILENCE_MS;
     const closed = this.#source?.readyState === EventSource.CLOSED;
-    if (dead || closed) {
+    const now = performance.now();
+    if ((dead || closed) && now - this.#tried > RETRY_MS) {
+      this.#tried = now;
       this.connected = false;
-      if (dead) this.#heard = performance.now() - OLD_MS;
-      this.#open();
+      // A stream tells no reason; the session does: asking for it finds out whether it is over.
+      void get("/session").then(
+        () => this.#open(),
+        () => undefined,
+      );
     }
   }
 }
