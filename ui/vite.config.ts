@@ -15,6 +15,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1200,
+    license: { fileName: "licenses.md" },
   },
   test: { include: ["src/**/*.test.ts"] },
 });
