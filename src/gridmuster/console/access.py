@@ -13,7 +13,7 @@ from starlette.responses import Response
 from gridmuster.console.auth import Auth, Caller, Role
 from gridmuster.console.guard import SAFE_METHODS
 from gridmuster.console.problems import Problem
-from gridmuster.console.sessions import COOKIE, CSRF_HEADER, Sessions
+from gridmuster.console.sessions import COOKIE, CSRF_HEADER, Session, Sessions
 
 #: Key in a route's OpenAPI entry that names the least role it needs; "none" needs no token.
 ROLE_KEY = "x-role"
@@ -49,7 +49,7 @@ class SecuredRoute(APIRoute):
         async def handler(request: Request) -> Response:
             address = request.client.host if request.client else ""
             try:
-                caller = _enter(request, role, address)
+                caller, session = _enter(request, role, address)
             except Problem as problem:
                 _log.warning(
                     "request denied",
@@ -59,13 +59,13 @@ class SecuredRoute(APIRoute):
                     address=address,
                 )
                 raise
-            request.state.caller = caller
+            request.state.caller, request.state.session = caller, session
             return await inner(request)
 
         return handler
 
 
-def _enter(request: Request, role: Role, address: str) -> Caller:
+def _enter(request: Request, role: Role, address: str) -> tuple[Caller, Session | None]:
     """Who sends a request, by token or, when none came along, by a browser's session.
 
     Raises:
@@ -75,13 +75,13 @@ def _enter(request: Request, role: Role, address: str) -> Caller:
     token = request.headers.get("authorization")
     cookie = request.cookies.get(COOKIE)
     if token is not None or cookie is None:
-        return auth.require(token, role, address)
+        return auth.require(token, role, address), None
     sessions: Sessions = request.app.state.sessions
     session = sessions.find(cookie)
     if request.method not in SAFE_METHODS:
         sessions.check_csrf(session, request.headers.get(CSRF_HEADER))
     auth.permit(session.caller, role)
-    return session.caller
+    return session.caller, session
 
 
 def caller_of(request: Request) -> Caller:

@@ -129,5 +129,9 @@ FIELDS: Final[dict[str, str]] = {
     "lines": "all of it in words",
     "import_before_kw": "import now, kW",
     "import_after_kw": "import after, if no other device answered, kW",
+    "csrf": "what commands of this session must carry in X-CSRF-Token; empty: not a session",
+    "expires_s": "how long the session still lasts without a request, s; null: not a session",
+    "SessionDocument.name": "name of the person or token",
+    "SessionDocument.role": "role of the person or token",
     "import_over_limit_kw": "how far that is over the limit, kW",
 }

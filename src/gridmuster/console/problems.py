@@ -21,8 +21,6 @@ TITLES: Final[dict[str, str]] = {
     "session-over": "Nobody is signed in here",
     "forged-request": "A command from a browser must carry its session's secret",
     "role-too-low": "The token's role may not do this",
-    "session-over": "Nobody is signed in here",
-    "forged-request": "The command does not come from the page",
     "foreign-host": "The request names a host that is not this one",
     "foreign-origin": "Pages of other origins may not send commands",
     "not-found": "There is nothing at this address",

@@ -18,8 +18,9 @@ REF: Final = "#/components/schemas/{name}"
 DESCRIPTION: Final = """
 What a running Gridmuster center shows and takes. Power above 0 leaves a device towards the grid;
 demand and grid import are positive. Instants are milliseconds since 1970-01-01T00:00:00Z of plant
-time, in names ending `_ms`. Every name ends in its unit. All but `/api/v1/health` needs a token:
-`Authorization: Bearer TOKEN`. Errors are problem details (RFC 9457).
+time, in names ending `_ms`. Every name ends in its unit. All but `/api/v1/health` and signing in
+needs a token, `Authorization: Bearer TOKEN`, or the cookie of a session that was begun with one.
+Errors are problem details (RFC 9457).
 """
 
 #: What each error status of this API means.
@@ -27,7 +28,7 @@ ERRORS: Final[dict[int, str]] = {
     304: "Nothing has changed",
     400: "The Idempotency-Key is missing or malformed",
     401: "No valid token",
-    403: "The token's role may not do this, or a page of another origin asks",
+    403: "The role may not do this, a page of another origin asks, or a session's secret is wrong",
     404: "Nothing of this name; the closest names are given",
     409: "The center would not do it, and says why",
     413: "The body is too large",
@@ -59,6 +60,9 @@ COMPONENTS: Final = (
 )
 
 
+#: Documents that routes named when they were made, besides those.
+_named: Final[dict[str, type]] = {}
+
 PROBLEM: Final = {
     documents.PROBLEM_MEDIA_TYPE: {"schema": {"$ref": REF.format(name="ProblemDocument")}}
 }
@@ -71,11 +75,21 @@ def answer(kind: type | str | None, *errors: int) -> dict[int | str, dict[str, A
         kind: the answer's type or its name; None: any JSON object.
         errors: statuses it may give besides those any route may give.
     """
+    if isinstance(kind, type):
+        _named[kind.__name__] = kind
     name = kind if isinstance(kind, str) or kind is None else kind.__name__
     schema = {"$ref": REF.format(name=name)} if name else {"type": "object"}
-    found: dict[int | str, dict[str, Any]] = {
-        200: {"description": "Done", "content": {"application/json": {"schema": schema}}}
-    }
+    done = {"description": "Done", "content": {"application/json": {"schema": schema}}}
+    return {200: done, **problems(*errors)}
+
+
+def problems(*errors: int) -> dict[int | str, dict[str, Any]]:
+    """The part of a route's ``responses`` that tells its errors.
+
+    Args:
+        errors: statuses it may give besides those any route may give.
+    """
+    found: dict[int | str, dict[str, Any]] = {}
     for status in sorted({*errors, *COMMON}):
         found[status] = {"description": ERRORS[status]}
         if status != 304:
@@ -85,7 +99,8 @@ def answer(kind: type | str | None, *errors: int) -> dict[int | str, dict[str, A
 
 def components() -> dict[str, Any]:
     """JSON Schemas of all documents, every field described."""
-    _, schemas = msgspec.json.schema_components(COMPONENTS, ref_template=REF)
+    kinds = [*dict.fromkeys((*COMPONENTS, *_named.values()))]
+    _, schemas = msgspec.json.schema_components(kinds, ref_template=REF)
     for name, schema in schemas.items():
         for field, entry in schema.get("properties", {}).items():
             text = FIELDS.get(f"{name}.{field}") or FIELDS.get(field)
