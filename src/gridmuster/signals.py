@@ -340,7 +340,7 @@ class OperatorRequest(Struct, frozen=True, omit_defaults=True, tag="operator", t
 
 
 class AreaBalance(Struct, frozen=True, omit_defaults=True):
-    """One area's balance as the center saw it in a cycle, kW."""
+    """One area's balance as the center saw it in a cycle, kW; None where no price was heard."""
 
     area: Id
     demand_kw: float
@@ -353,6 +353,8 @@ class AreaBalance(Struct, frozen=True, omit_defaults=True):
     shortfall_kw: float = 0.0
     cause: str = ""
     lolp: float = 0.0
+    generation_kw_by_type: dict[str, float] = {}
+    price_usd_per_mwh: float | None = None
 
 
 class StartRecord(Struct, frozen=True, omit_defaults=True):

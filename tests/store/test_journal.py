@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from journal_frames import NOW_MS, STEP_MS, cycle_frames
 
 from gridmuster.errors import JournalError
 from gridmuster.signals import Frame
-from gridmuster.store.journal import KEEP_CHECKPOINTS, Journal
+from gridmuster.store.journal import KEEP_CHECKPOINTS, KEEP_EVERY_MS, Journal
 from gridmuster.store.records import Broken, Intact, Kind
 
 STEP = st.tuples(st.sampled_from(Kind), st.integers(0, 5000), st.binary(max_size=40))
@@ -222,3 +223,32 @@ def test_a_busy_day_of_sixty_sites_stays_under_200_mb(tmp_path: Path) -> None:
                 journal.append_checkpoint(NOW_MS, dice.randbytes(30_000))
     size = (tmp_path / "j").stat().st_size - (KEEP_CHECKPOINTS + 1) * 32_000
     assert size / cycles * 21_600 < 200e6
+
+
+def test_one_older_checkpoint_in_half_an_hour_keeps_its_body(tmp_path: Path) -> None:
+    with Journal.open(str(tmp_path / "j"), durable=False) as journal:
+        journal.append_header(b"header", NOW_MS)
+        for quarter in range(17):
+            journal.append_checkpoint(NOW_MS + quarter * 900_000, b"state %d" % quarter)
+        kept = [r for r in journal.records(kind=Kind.CHECKPOINT) if r.body is not None]
+        at_ms = [record.now_ms for record in kept]
+        gaps = [later - earlier for earlier, later in pairwise(at_ms)]
+        assert gaps and max(gaps) == KEEP_EVERY_MS
+        assert len(kept) in (9, 10)
+        assert at_ms[-KEEP_CHECKPOINTS:] == [NOW_MS + k * 900_000 for k in (14, 15, 16)]
+        assert isinstance(journal.verify(), Intact)
+
+
+def test_reading_backwards_and_counting(tmp_path: Path) -> None:
+    filled(tmp_path / "j", cycles=40, every=4)
+    with Journal.open(str(tmp_path / "j"), read_only=True) as journal:
+        records = list(journal.records())
+        for at in (1, 2, 7, len(records), len(records) + 5):
+            for kind in Kind:
+                earlier = [r for r in records if r.sequence < at and r.kind is kind and r.body]
+                assert journal.before(at, kind) == (earlier[-1] if earlier else None)
+                counted = [r for r in records if r.kind is kind and 3 < r.sequence <= at]
+                assert journal.count(kind, 3, at) == len(counted)
+        cycles = [r for r in records if r.kind is Kind.CYCLE]
+        assert journal.at(NOW_MS + 10**9, Kind.CYCLE) == cycles[-1]
+        assert journal.at(NOW_MS - 10**9, Kind.CYCLE) is None

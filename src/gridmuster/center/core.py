@@ -22,16 +22,19 @@ from gridmuster.center.intake import Intake
 from gridmuster.center.memory import CoreState, Outbox
 from gridmuster.center.operator import OperatorDesk
 from gridmuster.center.planner import Planner
+from gridmuster.center.plantotals import PlanTotals
 from gridmuster.center.presenter import present
+from gridmuster.center.rates import RateBook
 from gridmuster.center.recorder import Recorder
 from gridmuster.center.session import Session
 from gridmuster.center.sources import SourceBook
 from gridmuster.center.view import Mode, PlantView
 from gridmuster.center.watchman import Watchman
 from gridmuster.dispatch.commitment import forgive_deaf
+from gridmuster.fleet.devices import Generator, Store
 from gridmuster.fleet.model import Fleet
 from gridmuster.safety import Context
-from gridmuster.signals import Frame, Lease, Setpoint, encode
+from gridmuster.signals import Frame, Lease, Order, Setpoint, encode
 from gridmuster.state.keeper import StateKeeper
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.topics import Topics
@@ -67,6 +70,8 @@ class Core:
         self._decider = Decider(fleet, self.config, self._sources)
         self._planner = Planner(fleet, self.config, memory.planning, self._sources)
         self._recorder = Recorder(fleet, memory, self._sources)
+        self._rates = RateBook(fleet)
+        self._plan_totals = PlanTotals(fleet)
         self._watchman = Watchman(fleet, self.config, memory, self._board)
         self._intake = Intake(
             fleet,
@@ -144,7 +149,7 @@ class Core:
         )
         self._watchman.look(snapshot, self._decisions, self._planner)
         raised, cleared = self._board.settle(now_ms)
-        record = self._recorder.record(now_ms, self._decisions, raised, cleared)
+        record = self._recorder.record(now_ms, snapshot, self._decisions, raised, cleared)
         frames.append(Frame(self._topics.decision, encode(record), now_ms))
         return Outbox(frames, request)
 
@@ -158,7 +163,13 @@ class Core:
             self._planner,
             self._contexts,
             self._board,
+            self._rates,
+            self._plan_totals,
         )
+
+    def merit_usd_per_kwh(self) -> dict[str, float]:
+        """Mean cost of a shortest run, start included, by generator that may meet demand."""
+        return self._sources.merit_for_demand()
 
     def _lease(self, now_ms: int) -> Frame:
         session = self.state.session
@@ -195,6 +206,18 @@ class Core:
 
         return context_of
 
+    def _let_go(self, by_site: dict[str, list[Setpoint]]) -> None:
+        """Stop what leaves the fleet and was asked to give or take; the rest lapses harmlessly."""
+        stopped = self.state.operator.stopped
+        for device_id in self.state.leaving:
+            device = self.fleet.device_by_id[device_id]
+            last = self._last_setpoint(device_id)
+            running = last is not None and last.order is Order.RUN and last.power_kw != 0.0
+            if running and isinstance(device, Generator | Store) and device_id not in stopped:
+                kept = [s for s in by_site.get(device.site, ()) if s.device != device_id]
+                by_site[device.site] = [*kept, Setpoint(device_id, Order.STOP)]
+        self.state.leaving = []
+
     def _last_setpoint(self, device_id: str) -> Setpoint | None:
         site = self.fleet.device_by_id[device_id].site
         for setpoint in self._desk.last_setpoints(site):
@@ -213,6 +236,7 @@ class Core:
             site = self.fleet.device_by_id[device_id].site
             kept = [s for s in by_site.get(site, ()) if s.device != device_id]
             by_site[site] = [*kept, Setpoint(device_id, order)]
+        self._let_go(by_site)
         commands = self._desk.issue(now_ms, memory.session.center_id, memory.session.fence, by_site)
         for command in commands:
             for setpoint in command.setpoints:

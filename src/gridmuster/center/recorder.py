@@ -44,6 +44,14 @@ class Recorder:
         self._starts: list[StartRecord] = []
         self._substitutions: list[Substitution] = []
         self._pending_vetoes: list[str] = []
+        self._typed = {
+            area.id: [
+                (device.id, device.site, device.type.value)
+                for site in fleet.sites_of_area[area.id]
+                for device in fleet.devices_of_site[site.id]
+            ]
+            for area in fleet.areas
+        }
 
     def begin(self, now_ms: int) -> None:
         """Start a cycle's record."""
@@ -74,6 +82,10 @@ class Recorder:
         """A person asked for something."""
         text = f"{request.actor} asked {request.action.value} of {request.target}: {answer}"
         self._say(at_ms, request.target, "operator", text)
+
+    def fleet(self, at_ms: int, text: str) -> None:
+        """The fleet was changed."""
+        self._say(at_ms, self._fleet.id, "fleet", text)
 
     def commanded(
         self,
@@ -184,6 +196,7 @@ class Recorder:
     def record(
         self,
         now_ms: int,
+        snapshot: Snapshot,
         decisions: Mapping[str, AreaDecision],
         raised: tuple[str, ...],
         cleared: tuple[str, ...],
@@ -199,7 +212,8 @@ class Recorder:
             cycle=session.cycle,
             mode=session.mode.value,
             areas=tuple(
-                self._balance(area_id, decision) for area_id, decision in decisions.items()
+                self._balance(area_id, decision, snapshot)
+                for area_id, decision in decisions.items()
             ),
             starts=tuple(self._starts),
             substitutions=tuple(self._substitutions),
@@ -208,7 +222,17 @@ class Recorder:
             alarms_cleared=cleared,
         )
 
-    def _balance(self, area_id: str, decision: AreaDecision) -> AreaBalance:
+    def _by_type(self, area_id: str, snapshot: Snapshot) -> dict[str, float]:
+        """Power by device type, kW, as the view shows it: sites in an outage are left out."""
+        found: dict[str, float] = {}
+        readings, sites = snapshot.readings, snapshot.sites
+        for device_id, site_id, kind in self._typed[area_id]:
+            reading = readings.get(device_id)
+            if reading is not None and reading.power_kw and not sites[site_id].in_outage:
+                found[kind] = found.get(kind, 0.0) + reading.power_kw
+        return {kind: round(kw, 1) for kind, kw in sorted(found.items())}
+
+    def _balance(self, area_id: str, decision: AreaDecision, snapshot: Snapshot) -> AreaBalance:
         status = decision.status
         cause = ""
         if decision.shortfall_kw > 0.0:
@@ -225,6 +249,8 @@ class Recorder:
             shortfall_kw=round(decision.shortfall_kw, 2),
             cause=cause,
             lolp=round(self._state.lolp.get(area_id, 0.0), 6),
+            generation_kw_by_type=self._by_type(area_id, snapshot),
+            price_usd_per_mwh=None if status.price is None else status.price.price_usd_per_mwh,
         )
 
 

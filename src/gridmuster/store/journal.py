@@ -27,6 +27,9 @@ from gridmuster.store.records import Broken, Intact, Kind, Record
 _PAGE: Final = 256
 #: Checkpoints whose bodies are kept.
 KEEP_CHECKPOINTS: Final = 3
+#: Of older ones the first in each such span of plant time keeps its body, ms, so that any past
+#: moment can be rebuilt by stepping a bounded number of cycles.
+KEEP_EVERY_MS: Final = 30 * 60 * 1000
 
 
 class Journal:
@@ -186,9 +189,13 @@ class Journal:
 
     def _let_go(self) -> None:
         """Empty the one checkpoint that the newest pushed out of those that are kept."""
-        newest = list(self._connection.execute(_NEWEST_CHECKPOINTS).scalars())
-        if len(newest) > KEEP_CHECKPOINTS:
-            self._connection.execute(_EMPTY, {"emptied": newest[-1]})
+        newest = self._connection.execute(_NEWEST_CHECKPOINTS).all()
+        if len(newest) <= KEEP_CHECKPOINTS:
+            return
+        out, *before = newest[KEEP_CHECKPOINTS:]
+        if before and out.now_ms // KEEP_EVERY_MS != before[0].now_ms // KEEP_EVERY_MS:
+            return
+        self._connection.execute(_EMPTY, {"emptied": out.sequence})
 
     # -- reading
 
@@ -210,17 +217,49 @@ class Journal:
         query = _ALL.where(_t.kind == Kind.CHECKPOINT.value, _t.body.is_not(None))
         return self._one(query.order_by(_t.sequence.desc()))
 
-    def at(self, now_ms: int) -> Record | None:
+    def at(self, now_ms: int, kind: Kind | None = None) -> Record | None:
         """The last record that is not after an instant, or None when all are.
 
         Args:
             now_ms: plant time, ms since the epoch.
+            kind: the only kind wanted, None for all.
 
         Raises:
             JournalError: when the journal cannot be read.
         """
         query = _ALL.where(_t.now_ms <= now_ms)
+        if kind is not None:
+            query = query.where(_t.kind == kind.value)
         return self._one(query.order_by(_t.now_ms.desc(), _t.sequence.desc()))
+
+    def before(self, sequence: int, kind: Kind) -> Record | None:
+        """The last record of a kind with a lower number that still has its body, or None.
+
+        Args:
+            sequence: the number to stay below.
+            kind: the kind wanted.
+
+        Raises:
+            JournalError: when the journal cannot be read.
+        """
+        query = _ALL.where(_t.kind == kind.value, _t.sequence < sequence, _t.body.is_not(None))
+        return self._one(query.order_by(_t.sequence.desc()))
+
+    def count(self, kind: Kind, after: int = 0, until: int | None = None) -> int:
+        """How many records of a kind there are.
+
+        Args:
+            kind: the kind.
+            after: number of the last record that does not count.
+            until: number of the last record that counts; None: the last there is.
+
+        Raises:
+            JournalError: when the journal cannot be read.
+        """
+        query = _COUNT.where(_t.kind == kind.value, _t.sequence > after)
+        if until is not None:
+            query = query.where(_t.sequence <= until)
+        return int(self._fetch(query)[0][0])
 
     def tail(self, count: int) -> list[Record]:
         """The last records, oldest first.
@@ -274,13 +313,14 @@ class Journal:
 
 _t: Final = schema.records.c
 _ALL: Final = sa.select(schema.records)
+_COUNT: Final = sa.select(sa.func.count()).select_from(schema.records)
 _INSERT: Final = sa.insert(schema.records)
 _HEAD: Final = sa.select(_t.sequence, _t.chain).order_by(_t.sequence.desc()).limit(1)
 _NEWEST_CHECKPOINTS: Final = (
-    sa.select(_t.sequence)
+    sa.select(_t.sequence, _t.now_ms)
     .where(_t.kind == Kind.CHECKPOINT.value)
     .order_by(_t.sequence.desc())
-    .limit(KEEP_CHECKPOINTS + 1)
+    .limit(KEEP_CHECKPOINTS + 2)
 )
 _EMPTY: Final = (
     sa.update(schema.records).where(_t.sequence == sa.bindparam("emptied")).values(body=None)
