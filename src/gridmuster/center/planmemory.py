@@ -32,6 +32,7 @@ class PlanMemory(Struct):
     need_kw: dict[str, list[float]] = field(default_factory=dict)
     low_kw: dict[str, list[float]] = field(default_factory=dict)
     high_kw: dict[str, list[float]] = field(default_factory=dict)
+    price_usd_per_kwh: dict[str, list[float]] = field(default_factory=dict)
     pending_id: str = ""
     pending_since_ms: int = 0
     next_request_ms: int = 0

@@ -9,14 +9,17 @@ from gridmuster.center.contexts import ContextMaker
 from gridmuster.center.decider import AreaDecision
 from gridmuster.center.memory import CoreState
 from gridmuster.center.planner import Planner
+from gridmuster.center.plantotals import PlanTotals
+from gridmuster.center.rates import KW_PER_MW, RateBook
 from gridmuster.center.recorder import shortfall_cause
-from gridmuster.center.view import AreaView, DeviceView, PlantView
+from gridmuster.center.view import AreaView, DeviceView, PlantView, SiteView
 from gridmuster.fleet.devices import Device, DeviceType, Generator, Store
 from gridmuster.fleet.model import Area, Fleet
 from gridmuster.planning.problem import PlanSolution
 from gridmuster.safety import permits
-from gridmuster.signals import DeviceReading, DeviceState, Quality, Setpoint
+from gridmuster.signals import DeviceReading, DeviceState, Quality, Setpoint, Supply
 from gridmuster.state.snapshot import Snapshot
+from gridmuster.units import MS_PER_S
 
 
 def present(
@@ -27,6 +30,8 @@ def present(
     planner: Planner,
     contexts: ContextMaker,
     board: AlarmBoard,
+    rates: RateBook,
+    totals: PlanTotals,
 ) -> PlantView:
     """The view of the plant as of the last cycle."""
     session = state.session
@@ -37,7 +42,7 @@ def present(
     devices: list[DeviceView] = []
     if snapshot is not None:
         areas = [
-            _area(fleet, area, state, snapshot, decisions[area.id], planner, index)
+            _area(fleet, area, state, snapshot, decisions[area.id], planner, index, rates, totals)
             for area in fleet.areas
             if area.id in decisions
         ]
@@ -68,7 +73,25 @@ def present(
         plan_gap=0.0 if solution is None else solution.gap,
         plan_age_s=-1.0 if solution is None else planner.age_s(now_ms),
         time_zone=fleet.sites[0].time_zone,
+        sites=[] if snapshot is None else _sites(snapshot),
     )
+
+
+def _sites(snapshot: Snapshot) -> list[SiteView]:
+    """The sites that are out of the ordinary."""
+    found = []
+    for site_id, status in snapshot.sites.items():
+        report = status.report
+        if report is None:
+            found.append(SiteView(site_id, Supply.UNKNOWN.value, False, status.quality.value, None))
+            continue
+        own = report.supply in (Supply.LOCAL, Supply.DEAD)
+        if own or status.in_outage or not status.fresh:
+            on_backup = status.in_outage or report.supply is Supply.LOCAL
+            heard_ms = snapshot.now_ms - round(status.age_s * MS_PER_S)
+            quality = status.quality.value
+            found.append(SiteView(site_id, report.supply.value, on_backup, quality, heard_ms))
+    return found
 
 
 def _counters(state: CoreState) -> dict[str, float]:
@@ -97,6 +120,8 @@ def _area(
     decision: AreaDecision,
     planner: Planner,
     index: int | None,
+    rates: RateBook,
+    totals: PlanTotals,
 ) -> AreaView:
     status = decision.status
     by_type: dict[str, float] = {kind.value: 0.0 for kind in DeviceType}
@@ -109,7 +134,9 @@ def _area(
                 by_type[device.type.value] += reading.power_kw
     grid, memory, solution = status.grid, planner.memory, planner.memory.solution
     first = 0 if index is None else index
-    planned_kw, planned_import_kw = _planned(fleet, area, solution, first)
+    planned = {} if solution is None else totals.by_type(solution, area.id)
+    by_type_kw = {kind: values[first:] for kind, values in planned.items()}
+    planned_kw, planned_import_kw = _planned(area, solution, by_type_kw, first)
     return AreaView(
         id=area.id,
         name=area.name or area.id,
@@ -138,19 +165,27 @@ def _area(
         forecast_high_kw=memory.high_kw.get(area.id, [])[first:],
         planned_generation_kw=planned_kw,
         planned_import_kw=planned_import_kw,
+        planned_kw_by_type=by_type_kw,
+        forecast_price_usd_per_mwh=_price_ahead(area, planner, first),
+        rates=rates.rates(area, snapshot, status, decision.shortfall_kw),
     )
 
 
+def _price_ahead(area: Area, planner: Planner, first: int) -> list[float]:
+    """The price of energy as the last plan took it, USD/MWh."""
+    adder = 0.0 if area.connection is None else area.connection.import_adder_usd_per_mwh
+    price_usd_per_kwh = planner.memory.price_usd_per_kwh.get(area.id, [])[first:]
+    return [round(price * KW_PER_MW - adder, 2) for price in price_usd_per_kwh]
+
+
 def _planned(
-    fleet: Fleet, area: Area, solution: PlanSolution | None, first: int
+    area: Area, solution: PlanSolution | None, by_type_kw: dict[str, list[float]], first: int
 ) -> tuple[list[float], list[float]]:
     if solution is None:
         return [], []
     total = [0.0] * (solution.count - first)
-    for site in fleet.sites_of_area[area.id]:
-        for device in fleet.devices_of_site[site.id]:
-            for k, power_kw in enumerate(solution.power_kw.get(device.id, ())[first:]):
-                total[k] += power_kw
+    for values in by_type_kw.values():
+        total = [before + kw for before, kw in zip(total, values, strict=True)]
     zeros = [0.0] * solution.count
     imports = solution.import_kw.get(area.id, zeros)[first:]
     exports = solution.export_kw.get(area.id, zeros)[first:]

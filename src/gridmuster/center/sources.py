@@ -81,6 +81,10 @@ class SourceBook:
             if isinstance(device, Generator)
         }
 
+    def merit_for_demand(self) -> dict[str, float]:
+        """Merit of the generators whose permits let them meet demand, USD/kWh by id."""
+        return {one: usd for one, usd in self.merit.items() if one not in self._barred}
+
     def _merit_usd_per_kwh(self, device: Generator) -> float:
         site = self._fleet.site_by_id[device.site]
         power_kw = device.rated_kw

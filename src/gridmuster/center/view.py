@@ -23,6 +23,21 @@ class Mode(StrEnum):
     REFUSING = "refusing"
 
 
+class AreaRates(Struct, frozen=True):
+    """What running an area costs and yields at this moment; see `center.rates`.
+
+    ``expense_usd_per_h`` is what the area costs now: own cost, purchases less sales, and what is
+    not served; None while the price of what is bought is unknown. ``own_usd_per_h / own_kw`` is
+    the production cost, USD/kWh; ``output_kw / input_kw`` the efficiency.
+    """
+
+    expense_usd_per_h: float | None
+    own_usd_per_h: float
+    own_kw: float
+    input_kw: float
+    output_kw: float
+
+
 class AreaView(Struct, frozen=True):
     """One area's balance now. Demand is metered plus estimated; kW."""
 
@@ -53,6 +68,9 @@ class AreaView(Struct, frozen=True):
     forecast_high_kw: list[float]
     planned_generation_kw: list[float]
     planned_import_kw: list[float]
+    planned_kw_by_type: dict[str, list[float]] = {}
+    forecast_price_usd_per_mwh: list[float] = []
+    rates: AreaRates | None = None
 
 
 class DeviceView(Struct, frozen=True):
@@ -118,6 +136,20 @@ class CommandView(Struct, frozen=True):
     latency_s: float | None
 
 
+class SiteView(Struct, frozen=True):
+    """A site that is out of the ordinary: not plainly fed by the utility, or not heard lately.
+
+    ``on_backup`` from the loss of the utility until the site has gone back to it, and while its
+    own sources feed it for another reason. ``heard_ms`` is None when it was never heard.
+    """
+
+    id: str
+    supply: str
+    on_backup: bool
+    quality: str
+    heard_ms: int | None
+
+
 class PlantView(Struct, frozen=True):
     """The whole plant at the end of a cycle."""
 
@@ -142,6 +174,8 @@ class PlantView(Struct, frozen=True):
     speed: float = 1.0
     link_up: bool = True
     journal_fault: str = ""
+    # Sites that are not listed are heard, and fed by the utility.
+    sites: list[SiteView] = []
 
 
 class Submitted(Struct, frozen=True, tag="submitted", tag_field="result"):
