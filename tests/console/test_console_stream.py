@@ -255,7 +255,7 @@ def test_the_schema_names_every_event(center: Center) -> None:
     with center.client() as client:
         found = client.get("/api/v1/schema").json()
     assert found == json.loads(json.dumps(json_schema()))
-    assert set(found) == {*TOPICS, "plant"}
+    assert set(found) == {*TOPICS, "sites", "plant"}
 
 
 # The feed and the picture, without a network

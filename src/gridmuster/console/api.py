@@ -14,12 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import gridmuster
-from gridmuster.console import entering, operating, pages, reading
+from gridmuster.console import entering, operating, pages, places, reading
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
 from gridmuster.console.feed import MIN_INTERVAL_S, Feed
 from gridmuster.console.guard import Guard
 from gridmuster.console.idempotency import Answers
+from gridmuster.console.layout import Charts
 from gridmuster.console.loopback import LOOPBACK_NAMES
 from gridmuster.console.pages import Bundle
 from gridmuster.console.plant import Plant
@@ -67,12 +68,14 @@ def create_app(
     )
     app.state.plant = plant
     app.state.auth = auth
-    app.state.feed = Feed(plant, min_interval_s)
+    app.state.charts = Charts(plant)
+    app.state.feed = Feed(plant, min_interval_s, app.state.charts)
     app.state.answers = Answers()
     app.state.sessions = Sessions()
     app.state.bundle = Bundle() if bundle is None else bundle
     app.router.route_class = SecuredRoute
     app.include_router(reading.router)
+    app.include_router(places.router)
     app.include_router(operating.router)
     app.include_router(entering.router)
     app.include_router(pages.router)

@@ -19,8 +19,10 @@ import structlog
 from msgspec import Struct
 
 from gridmuster.center.view import PlantView
+from gridmuster.console.layout import Charts
 from gridmuster.console.messages import MESSAGES, plant_message, rows_by_key
 from gridmuster.console.plant import Plant
+from gridmuster.console.sitestates import SITES_TOPIC, SiteTable
 
 #: Shortest time between two editions, s of real time: nobody reads faster than that.
 MIN_INTERVAL_S: Final = 0.1
@@ -41,8 +43,9 @@ class _Table:
         self._changed_in: dict[str, int] = {}
         self._gone_in: dict[str, int] = {}
         self._events: dict[int | None, bytes] = {}
+        self._edition = 0
 
-    def update(self, view: PlantView, edition: int) -> None:
+    def _update(self, view: PlantView, edition: int) -> None:
         """Take over a view's rows."""
         rows = rows_by_key(view, self.topic)
         old = self._rows
@@ -59,8 +62,23 @@ class _Table:
         self._rows = rows
         self._events.clear()
 
-    def event(self, after: int | None, encoder: msgspec.json.Encoder) -> bytes:
-        """The server-sent event for a reader of edition ``after``; empty when nothing changed."""
+    def event(
+        self, view: PlantView, edition: int, after: int | None, encoder: msgspec.json.Encoder
+    ) -> bytes:
+        """The server-sent event for a reader of edition ``after``; empty when nothing changed.
+
+        Rows are compared when the first reader of an edition asks for the topic: one that nobody
+        follows costs nothing, and what changed meanwhile counts as changed when it is asked for.
+
+        Args:
+            view: the current edition's view.
+            edition: its number.
+            after: the edition the reader has, or None for everything.
+            encoder: writes the message.
+        """
+        if edition != self._edition:
+            self._update(view, edition)
+            self._edition = edition
         event = self._events.get(after)
         if event is None:
             event = self._events[after] = self._encode(after, encoder)
@@ -99,13 +117,20 @@ class Feed:
     Args:
         plant: where the views come from.
         min_interval_s: shortest time between two editions, s of real time.
+        charts: the order of the plant's sites; None: made here.
     """
 
-    def __init__(self, plant: Plant, min_interval_s: float = MIN_INTERVAL_S) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        min_interval_s: float = MIN_INTERVAL_S,
+        charts: Charts | None = None,
+    ) -> None:
         self._plant = plant
         self._min_interval_s = min_interval_s
         self._encoder = msgspec.json.Encoder()
         self._tables = {topic: _Table(topic) for topic in MESSAGES}
+        self._sites = SiteTable(charts or Charts(plant))
         self._tables_edition = 0
         self._view_json: bytes | None = None
         self._head = b""
@@ -188,10 +213,14 @@ class Feed:
         if after is not None and after < self.edition - MAX_BEHIND:
             after = None
         if self._tables_edition != self.edition:
-            for table in self._tables.values():
-                table.update(self.view, self.edition)
             self._tables_edition = self.edition
             head = self._encoder.encode(plant_message(self.view, self.edition))
             self._head = b"event: plant\nid: %b\ndata: %b\n\n" % (self.event_id().encode(), head)
-        parts = [self._tables[topic].event(after, self._encoder) for topic in topics]
+        parts = [
+            self._table(topic).event(self.view, self.edition, after, self._encoder)
+            for topic in topics
+        ]
         return b"".join([*parts, self._head])
+
+    def _table(self, topic: str) -> _Table | SiteTable:
+        return self._sites if topic == SITES_TOPIC else self._tables[topic]

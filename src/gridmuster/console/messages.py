@@ -23,6 +23,7 @@ from gridmuster.center.view import (
     PlantView,
 )
 from gridmuster.units import MS_PER_S
+from gridmuster.console.sitestates import SITES_TOPIC, SitesMessage
 
 #: A comment is sent when there was nothing else for so long, s; proxies and clients then know
 #: that the line is alive.
@@ -295,5 +296,5 @@ _ROWS: Final[dict[str, Callable[[PlantView], dict[str, Struct]]]] = {
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of every event's data, by event name."""
-    kinds = {**MESSAGES, "plant": PlantMessage}
+    kinds = {**MESSAGES, SITES_TOPIC: SitesMessage, "plant": PlantMessage}
     return {name: msgspec.json.schema(kind) for name, kind in kinds.items()}

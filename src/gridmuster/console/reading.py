@@ -29,6 +29,7 @@ from gridmuster.console.messages import TOPICS, forecast_row, json_schema
 from gridmuster.console.plant import Plant
 from gridmuster.console.problems import Problem, unknown_subject
 from gridmuster.console.schema import answer
+from gridmuster.console.sitestates import SITES_TOPIC
 from gridmuster.console.stream import MAX_STREAMS, EventStream
 
 MAX_PAGE = 1000
@@ -269,15 +270,16 @@ def _topics(text: str | None) -> tuple[str, ...]:
     if text is None:
         return TOPICS
     wanted = {part.strip() for part in text.split(",") if part.strip()}
-    unknown = sorted(wanted - set(TOPICS))
+    known = (*TOPICS, SITES_TOPIC)
+    unknown = sorted(wanted - set(known))
     if unknown:
         raise Problem(
             422,
             "invalid",
-            f"There is no topic {', '.join(unknown)}; choose from {', '.join(TOPICS)}.",
+            f"There is no topic {', '.join(unknown)}; choose from {', '.join(known)}.",
             errors=[{"path": "query.topics", "message": "unknown topic"}],
         )
-    return tuple(topic for topic in TOPICS if topic in wanted)
+    return tuple(topic for topic in known if topic in wanted)
 
 
 EVENTS: dict[int | str, dict[str, Any]] = {
@@ -305,7 +307,10 @@ async def stream(
     request: Request,
     topics: Annotated[
         str | None,
-        Query(max_length=200, description=f"some of {', '.join(TOPICS)}; all when left out"),
+        Query(
+            max_length=200,
+            description=f"some of {', '.join(TOPICS)}, sites; all but sites when left out",
+        ),
     ] = None,
     since: Annotated[
         str | None, Query(max_length=64, description="id of the last event at hand")

@@ -13,6 +13,7 @@ from gridmuster.center.view import PlantView, Rejected, Submitted
 from gridmuster.console import documents
 from gridmuster.console.fields import FIELDS
 from gridmuster.console.messages import MESSAGES, PlantMessage
+from gridmuster.console.sitestates import SitesMessage
 
 REF: Final = "#/components/schemas/{name}"
 DESCRIPTION: Final = """
@@ -57,6 +58,7 @@ COMPONENTS: Final = (
     documents.AuditPage,
     documents.ProblemDocument,
     *MESSAGES.values(),
+    SitesMessage,
 )
 
 

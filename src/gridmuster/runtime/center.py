@@ -16,6 +16,7 @@ from gridmuster.center.memory import Outbox
 from gridmuster.center.view import AuditEntry, Mode, PlantView, Rejected, Submitted
 from gridmuster.clock import Clock, monotonic_s
 from gridmuster.comms.bus import Bus
+from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.signals import Frame, OperatorRequest, decode, encode
@@ -78,6 +79,11 @@ class LiveCenter:
         self._audit: deque[AuditEntry] = deque(maxlen=AUDIT_LIMIT)
         self._audit_count = 0
         self._stopping = False
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet that is commanded."""
+        return self.recorded.core.fleet
 
     async def run(self, until_ms: int | None = None) -> None:
         """Run cycles until `stop`, or until a plant time.
