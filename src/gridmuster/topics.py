@@ -63,6 +63,16 @@ class Topics:
         return f"{self.root}/center/decision"
 
     @property
+    def fleet_notice(self) -> str:
+        """Label of a `FleetNotice` around a change of the fleet."""
+        return f"{self.root}/center/fleet"
+
+    @property
+    def history(self) -> str:
+        """Label of `History` that a person gave the forecasts."""
+        return f"{self.root}/center/history"
+
+    @property
     def shell(self) -> str:
         """Label of what the shell tells the core about itself: session, cycle times, link."""
         return f"{self.root}/center/shell"

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from gridmuster.center.changes import FleetNotice, History
 from gridmuster.errors import SignalError
 from gridmuster.fleet.model import Fleet
 from gridmuster.planning.problem import PlanSolution
@@ -54,6 +55,8 @@ class Router:
         self._routes[topics.lease] = (Lease, "", "")
         self._routes[topics.operator] = (OperatorRequest, "", "")
         self._routes[topics.shell] = (ShellReport, "", "")
+        self._routes[topics.fleet_notice] = (FleetNotice, "", "")
+        self._routes[topics.history] = (History, "", "")
         self._routes[topics.plan_result] = (PlanSolution, "", "")
         self._session = topics.shell + "/session"
         self._routes[self._session] = (SessionStarted, "", "")

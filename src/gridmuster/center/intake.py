@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gridmuster.center.calls import CallBook
+from gridmuster.center.changes import FleetNotice, History
 from gridmuster.center.commands import CommandDesk
 from gridmuster.center.inbox import Malformed
 from gridmuster.center.memory import CoreState
@@ -104,6 +105,10 @@ class Intake:
                 self._planner.begin()
             case ShellReport():
                 self._shell(message)
+            case FleetNotice():
+                self._fleet(message, at_ms)
+            case History():
+                self._planner.teach(message)
             case Malformed():
                 self._malformed(message, at_ms)
 
@@ -165,6 +170,16 @@ class Intake:
                 self._state.commitment.failures.pop(device, None)
                 self._state.calls.calls.pop(device, None)
         self._recorder.operator(at_ms, request, answer)
+
+    def _fleet(self, notice: FleetNotice, at_ms: int) -> None:
+        """Let go of what leaves; listen to what joined before anything is commanded again."""
+        self._state.leaving = [d for d in notice.leaving if d in self._devices]
+        if notice.changed:
+            # A plan for the fleet of before may still be on its way; it is not wanted any more.
+            self._planner.begin()
+            self._recorder.fleet(at_ms, notice.text)
+        if notice.joined:
+            self._session.listen(at_ms)
 
     def _shell(self, report: ShellReport) -> None:
         counters = self._state.counters

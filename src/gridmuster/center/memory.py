@@ -54,6 +54,7 @@ class CoreState(Struct):
     reasons: dict[str, str] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     lolp: dict[str, float] = field(default_factory=dict)
+    leaving: list[str] = field(default_factory=list)
 
     def keep_only(self, fleet: Fleet) -> None:
         """Forget what left the fleet, so that nothing of it is looked at or commanded.
@@ -77,6 +78,7 @@ class CoreState(Struct):
         _keep(self.plant.meters, fleet.end_user_by_id)
         _keep(self.plant.areas, fleet.area_by_id)
         _keep(self.lolp, fleet.area_by_id)
+        self.leaving = []
         unanswered = self.commands.unanswered_sites
         self.commands.unanswered_sites = [site for site in unanswered if site in fleet.site_by_id]
         plan = self.planning.solution

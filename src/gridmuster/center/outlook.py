@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
+from gridmuster.center.changes import History
 from gridmuster.clock import IntervalGrid, floor_to
 from gridmuster.fleet.devices import Photovoltaic, WindTurbine
 from gridmuster.fleet.model import Area, Fleet, Site
@@ -92,6 +93,16 @@ class Outlook:
             price = status.price
             if price is not None and price.start_ms <= now_ms:
                 self._learn_price(area_id, price)
+
+    def teach(self, history: History) -> None:
+        """Take in past days of an end-user's demand or an area's price; others are let be."""
+        days = [(day.ordinal, day.values) for day in history.days]
+        if history.series == "demand" and history.key in self._fleet.end_user_by_id:
+            self._demand.teach(history.key, days)
+            self._users_kw.clear()
+        elif history.series == "price" and history.key in self._fleet.area_by_id:
+            self._price.teach(history.key, days)
+            self._prices.clear()
 
     def prepare(self, grid: IntervalGrid) -> None:
         """Forecast everything once; what can be kept of that is kept.

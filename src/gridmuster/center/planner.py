@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gridmuster.center.calls import CallBook
+from gridmuster.center.changes import History
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.memory import CoreState
 from gridmuster.center.outlook import Outlook
@@ -61,6 +62,10 @@ class Planner:
         self.memory.pending_id = ""
         self.memory.next_request_ms = 0
 
+    def teach(self, history: History) -> None:
+        """Let forecasts learn from days before this center's own."""
+        self._outlook.teach(history)
+
     def observe(self, now_ms: int, snapshot: Snapshot) -> None:
         """Let forecasts learn from this moment."""
         self._outlook.observe(now_ms, snapshot)
@@ -109,6 +114,7 @@ class Planner:
         memory.need_kw = {area.id: area.demand_kw for area in made.areas}
         memory.low_kw = {area.id: area.demand_low_kw for area in made.areas}
         memory.high_kw = {area.id: area.demand_high_kw for area in made.areas}
+        memory.price_usd_per_kwh = {area.id: area.import_price_usd_per_kwh for area in made.areas}
         limits = PlanLimits(config.plan_gap, config.plan_time_limit_s)
         return PlanRequest(made, limits, memory.solution)
 

@@ -49,6 +49,11 @@ class Session:
         memory.highest_seen = max(memory.highest_seen, memory.fence)
         memory.rival = ""
 
+    def listen(self, now_ms: int) -> None:
+        """New sites joined: hear them before commanding on, under a fence above all of theirs."""
+        if self.memory.mode is not Mode.STOOD_DOWN and self.memory.center_id:
+            self.begin(self.memory.center_id, now_ms)
+
     def hear_report(self, report: SiteReport) -> None:
         """Learn what a site has obeyed."""
         self._hear(report.highest_fence, report.fence_holder)

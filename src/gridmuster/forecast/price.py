@@ -7,12 +7,15 @@ them; that fades within an hour or two, as price spikes do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from gridmuster.clock import IntervalGrid
-from gridmuster.forecast.calendar import place, places
+from gridmuster.forecast.calendar import kind_of_weekday, place, places
 from gridmuster.forecast.spread import keep
 from gridmuster.units import MS_PER_HOUR
 
@@ -115,6 +118,22 @@ class PriceForecast:
             old = 0.5 ** ((at_ms - one.seen_at_ms) / MS_PER_HOUR / NOW_HALF_LIFE_H)
         one.away = old * one.away + (1.0 - old) * away
         one.seen_at_ms = at_ms
+
+    def teach(self, key: str, days: Sequence[tuple[int, Sequence[float | None]]]) -> None:
+        """Take in past days that others noted; what was seen here counts as newer.
+
+        Args:
+            key: a declared area.
+            days: local day (proleptic ordinal) and its 24 hour means, USD/kWh, None where
+                unknown; days of another length are passed over.
+        """
+        one = self.memory.keys[key]
+        for ordinal, values in sorted(days, key=lambda day: day[0], reverse=True):
+            kind = min(kind_of_weekday(date.fromordinal(ordinal).weekday()), 1)
+            for hour, price in enumerate(values if len(values) == HOURS else ()):
+                kept = one.hours[kind * HOURS + hour]
+                if price is not None and price not in kept and len(kept) < SAMPLES[kind]:
+                    kept.insert(0, price)
 
     def _close_hour(self, one: PriceKey) -> None:
         if one.hour_count == 0:

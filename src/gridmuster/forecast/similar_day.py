@@ -15,6 +15,9 @@ figures on the other half.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
@@ -22,7 +25,7 @@ from numpy.typing import NDArray
 from gridmuster.clock import IntervalGrid
 from gridmuster.fleet.model import LoadClass
 from gridmuster.fleet.profiles import HOURLY_SHARE
-from gridmuster.forecast.calendar import KINDS, SECONDS_PER_DAY, place, places
+from gridmuster.forecast.calendar import KINDS, SECONDS_PER_DAY, kind_of_weekday, place, places
 from gridmuster.units import MS_PER_HOUR, MS_PER_S
 
 Floats = NDArray[np.float64]
@@ -151,6 +154,30 @@ class DemandForecast:
             one.slot_start_ms, one.slot_sum_kw, one.slot_count = start_ms, 0.0, 0
         one.slot_sum_kw += power_kw
         one.slot_count += 1
+
+    def teach(self, key: str, days: Sequence[tuple[int, Sequence[float | None]]]) -> None:
+        """Take in past days that others measured; what was seen here stays.
+
+        Args:
+            key: a declared key.
+            days: local day (proleptic ordinal) and its mean powers, kW, in equal slots of this
+                forecast's length, None where unknown; days of another length are passed over.
+        """
+        one = self.memory.keys[key]
+        own = {day.ordinal: day for day in one.days}
+        for ordinal, values in days:
+            if len(values) != self._slots or (one.days and ordinal >= one.days[-1].ordinal):
+                continue
+            day = own.get(ordinal)
+            if day is None:
+                kind = kind_of_weekday(date.fromordinal(ordinal).weekday())
+                own[ordinal] = Day(ordinal, kind, list(values))
+            else:
+                pairs = zip(day.power_kw, values, strict=True)
+                day.power_kw = [new if old is None else old for old, new in pairs]
+        one.days = [own[ordinal] for ordinal in sorted(own)]
+        _forget(one.days)
+        self._base.pop(key, None)
 
     def _close_slot(self, key: str, one: KeyMemory) -> None:
         """Put the finished slot into its day and into the level."""

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
+from gridmuster.center.changes import FleetNotice
 from gridmuster.errors import JournalError, SignalError
 from gridmuster.fleet.model import Fleet
 from gridmuster.report.header import Head, read_head
@@ -92,6 +93,7 @@ class Cycle:
     acks: list[Ack] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
     requests: list[OperatorRequest] = field(default_factory=list)
+    notices: list[FleetNotice] = field(default_factory=list)
     shells: list[ShellReport] = field(default_factory=list)
     plans: list[PlanNote] = field(default_factory=list)
     commands: list[SiteCommand] = field(default_factory=list)
@@ -115,6 +117,7 @@ class Reader:
         self._inbound: dict[str, tuple[type[Struct], str, str]] = {}
         self._commands: dict[str, str] = {}
         self._decision = self._lease = ""
+        self._history = ""
         self._newest: dict[str, tuple[int, int]] = {}
         self._last_ms: int | None = None
         self._headed = False
@@ -159,9 +162,11 @@ class Reader:
         routes[topics.lease] = (Lease, "", "")
         routes[topics.operator] = (OperatorRequest, "", "")
         routes[topics.shell] = (ShellReport, "", "")
+        routes[topics.fleet_notice] = (FleetNotice, "", "")
         routes[topics.shell + "/session"] = (SessionStarted, "", "")
         routes[topics.plan_result] = (PlanNote, "", "")
         self._inbound = routes
+        self._history = topics.history
         self._decision, self._lease = topics.decision, topics.lease
 
     def _cycle(self, record: Record) -> Cycle:
@@ -183,6 +188,8 @@ class Reader:
 
     def _take(self, cycle: Cycle, frame: Frame) -> None:
         route = self._inbound.get(frame.topic)
+        if frame.topic == self._history:
+            return  # It teaches forecasts; nothing happens in the plant.
         if route is None:
             cycle.malformed += 1
             return
@@ -219,6 +226,8 @@ class Reader:
                 cycle.leases.append(message)
             case OperatorRequest():
                 cycle.requests.append(message)
+            case FleetNotice():
+                cycle.notices.append(message)
             case ShellReport():
                 cycle.shells.append(message)
             case SessionStarted():

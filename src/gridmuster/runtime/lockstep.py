@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from gridmuster import __version__
+from gridmuster.center.changes import DataChange
 from gridmuster.clock import VirtualClock
 from gridmuster.comms.memory import MemoryBroker, MemoryBus
 from gridmuster.fleet.model import Fleet
@@ -20,6 +21,7 @@ from gridmuster.gateway.agent import AgentOutput, SiteAgent
 from gridmuster.gateway.config import AgentConfig
 from gridmuster.gateway.links import LocalLink
 from gridmuster.gateway.outbox import MemoryOutbox
+from gridmuster.runtime.fleet_change import PreparedChange, new_core, prepare_change
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.runtime.twins import make_twins, register_maps
@@ -63,10 +65,23 @@ class LockstepCenter:
         self._topics = Topics(recorded.core.fleet.id)
         self._inbox: list[Frame] = []
         self._plan: tuple[int, Future[bytes]] | None = None
+        self._change: PreparedChange | None = None
         for pattern in (self._topics.all_up, self._topics.all_area, self._topics.lease):
             bus.subscribe(pattern, self._inbox.append)
         bus.open()
         recorded.begin(now_ms, __version__)
+
+    def change_fleet(self, fleet: Fleet, change: DataChange) -> None:
+        """Take a new fleet at the end of the next cycle, in which what leaves is let go.
+
+        Args:
+            fleet: without faults, with the same id.
+            change: who wants it and why.
+        """
+        old = self.recorded.core
+        given = self.recorded.given()
+        self._change = prepare_change(old.fleet, fleet, old.config, change, given)
+        self.recorded.announce(self._change)
 
     def cycle(self, now_ms: int) -> None:
         """One cycle of this center: what arrived goes in, what it may send goes out."""
@@ -78,6 +93,9 @@ class LockstepCenter:
         self._inbox.clear()
         config = self.recorded.core.config
         frames, outbox = self.recorded.cycle(now_ms, arrived)
+        if self._change is not None:
+            self.recorded.change_fleet(self._change, new_core(self._change, self.recorded.core))
+            self._change = None
         for frame in frames:
             lease = frame.topic == self._topics.lease
             expires_ms = None if lease else frame.at_ms + int(config.ttl_s * MS_PER_S)

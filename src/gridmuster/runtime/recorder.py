@@ -16,8 +16,11 @@ from gridmuster.center.memory import Outbox
 from gridmuster.center.view import Mode
 from gridmuster.clock import stopwatch_s
 from gridmuster.errors import JournalError
+from gridmuster.runtime.fleet_change import PreparedChange
+from gridmuster.runtime.header import decode_header, encode_header
 from gridmuster.signals import Frame, SessionStarted, ShellReport, encode
 from gridmuster.store.journal import Journal
+from gridmuster.store.records import Kind
 from gridmuster.topics import Topics
 
 #: Cycles that may wait for the journal; when as many wait, the core is no longer stepped.
@@ -65,6 +68,34 @@ class RecordedCore:
     def add(self, frame: Frame) -> None:
         """Put a frame that no bus carries (a plan, a request) into the next inbox."""
         self._extra.append(frame)
+
+    def given(self) -> str:
+        """Digest of the fleet that this process was started with."""
+        newest = ""
+        for record in self._journal.records(kind=Kind.HEADER):
+            newest = decode_header(record.body or b"").given
+        return newest
+
+    def announce(self, change: PreparedChange) -> None:
+        """Let the next cycle be the last one before a change of the fleet."""
+        self.add(Frame(self._topics.fleet_notice, encode(change.before), change.before.at_ms))
+
+    def change_fleet(self, change: PreparedChange, core: Core) -> None:
+        """Go on with a new fleet from the next cycle on; on a cycle's boundary only.
+
+        Args:
+            change: the new fleet; its head is appended.
+            core: made of the new fleet and the state after the last cycle.
+
+        Raises:
+            JournalError: when the head cannot be written; then nothing has changed.
+        """
+        self._journal.append_header(encode_header(change.header), self.core.now_ms)
+        core.now_ms = self.core.now_ms
+        self.core = core
+        # First in the next inbox, before plans that were asked for by the core of before.
+        notice = encode(change.after)
+        self._extra.insert(0, Frame(self._topics.fleet_notice, notice, self.core.now_ms))
 
     def missed(self, cycles: int) -> None:
         """Note cycles that were skipped because the one before took too long."""

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.core import Core
 from gridmuster.fleet.model import Fleet
-from gridmuster.runtime.header import Header, decode_header, encode_header, make_header
+from gridmuster.runtime.header import (
+    Header,
+    decode_header,
+    encode_header,
+    fleet_digest,
+    make_header,
+)
 from gridmuster.store.journal import Journal
 from gridmuster.store.records import Kind, Record
 
@@ -32,7 +38,8 @@ def rebuild(
 
     Args:
         journal: the journal, open for writing; a head is added.
-        fleet: the fleet to command from now on.
+        fleet: the fleet to command from now on, unless a person changed it since the journal was
+            begun with this very fleet: then the changed one.
         config: the settings from now on.
         now_ms: plant time, ms.
         progress: told the number of cycles stepped again.
@@ -57,8 +64,24 @@ def rebuild(
             core.step(record.now_ms, inbound)
         if progress is not None:
             progress(count)
-    journal.append_header(encode_header(make_header(fleet, config, now_ms)), now_ms)
+    fleet, given = _in_force(journal, fleet)
+    journal.append_header(encode_header(make_header(fleet, config, now_ms, given)), now_ms)
     return Core(fleet, config, None if core is None else core.state_bytes())
+
+
+def _in_force(journal: Journal, fleet: Fleet) -> tuple[Fleet, str]:
+    """The fleet to go on with, and the digest of the one given.
+
+    A person's change of the fleet holds across restarts for as long as the file that the center
+    is started with says what it said when the change was made; a new file is a newer wish.
+    """
+    given = fleet_digest(fleet)
+    newest: Header | None = None
+    for record in journal.records(kind=Kind.HEADER):
+        newest = decode_header(record.body or b"")
+    if newest is None or newest.given != given:
+        return fleet, given
+    return newest.fleet(), given
 
 
 def _core_at(journal: Journal, checkpoint: Record | None) -> Core | None:

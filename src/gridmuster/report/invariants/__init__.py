@@ -72,6 +72,10 @@ class Checker:
             self._measured.signal(at_ms, signal)
         for request in cycle.requests:
             self._request(cycle.now_ms, request)
+        for notice in cycle.notices:
+            # Whoever takes a device out of the fleet wants it stopped.
+            for name in notice.leaving:
+                self._plant.people[name] = cycle.now_ms
         for ack in cycle.acks:
             self._sessions.fence(ack.highest_fence, ack.fence_holder)
             self._letters.ack(cycle.now_ms, ack)

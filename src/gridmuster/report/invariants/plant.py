@@ -293,6 +293,8 @@ class Plant:
     def session(self, fleet: Fleet, settings: Settings, restarts: bool) -> None:
         """A head: what is new joins; when time went back all is forgotten."""
         self.fleet, self.settings = fleet, settings
+        for gone in self.sites.keys() - fleet.site_by_id.keys():
+            del self.sites[gone]
         for site in fleet.sites:
             devices = fleet.devices_of_site[site.id]
             known_site = self.sites.get(site.id)
