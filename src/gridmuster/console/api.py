@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import gridmuster
-from gridmuster.console import entering, operating, pages, places, reading
+from gridmuster.console import entering, operating, pages, places, reading, table
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
 from gridmuster.console.feed import MIN_INTERVAL_S, Feed
@@ -75,6 +75,7 @@ def create_app(
     app.state.bundle = Bundle() if bundle is None else bundle
     app.router.route_class = SecuredRoute
     app.include_router(reading.router)
+    app.include_router(table.router)
     app.include_router(places.router)
     app.include_router(operating.router)
     app.include_router(entering.router)
