@@ -78,6 +78,7 @@ class RateBook:
         export_kw = max(-status.import_kw, 0.0)
         served_kw = status.demand_kw + status.outage_load_kw - shortfall_kw
         return AreaRates(
+            price_usd_per_mwh=None if status.price is None else status.price.price_usd_per_mwh,
             expense_usd_per_h=_expense(area, status, total, shortfall_kw),
             own_usd_per_h=round(total.own_usd_per_h, 3),
             own_kw=round(total.own_kw, 2),

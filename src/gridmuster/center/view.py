@@ -28,9 +28,11 @@ class AreaRates(Struct, frozen=True):
 
     ``expense_usd_per_h`` is what the area costs now: own cost, purchases less sales, and what is
     not served; None while the price of what is bought is unknown. ``own_usd_per_h / own_kw`` is
-    the production cost, USD/kWh; ``output_kw / input_kw`` the efficiency.
+    the production cost, USD/kWh; ``output_kw / input_kw`` the efficiency. The price is None while
+    the market has not been heard.
     """
 
+    price_usd_per_mwh: float | None
     expense_usd_per_h: float | None
     own_usd_per_h: float
     own_kw: float

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -135,6 +135,7 @@ class Feed:
         self._view_json: bytes | None = None
         self._head = b""
         self._readers: set[Reader] = set()
+        self._followers: list[Callable[[PlantView], None]] = []
         self._closed = False
         #: Tells this feed's event ids from those of a center that ran before.
         self.name = secrets.token_hex(4)
@@ -158,8 +159,14 @@ class Feed:
         self.view = view
         self.edition += 1
         self._view_json = None
+        for follow in self._followers:
+            follow(view)
         for reader in self._readers:
             reader.wake.set()
+
+    def follow(self, follower: Callable[[PlantView], None]) -> None:
+        """Hand every edition from now on to a function, which must be quick."""
+        self._followers.append(follower)
 
     def close(self) -> None:
         """End all readers; no new one is let in."""
