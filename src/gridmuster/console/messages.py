@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from gridmuster.center.view import (
     AlarmView,
+    AreaRates,
     AreaView,
     CommandView,
     DecisionView,
@@ -22,8 +23,8 @@ from gridmuster.center.view import (
     Mode,
     PlantView,
 )
-from gridmuster.units import MS_PER_S
 from gridmuster.console.sitestates import SITES_TOPIC, SitesMessage
+from gridmuster.units import MS_PER_S
 
 #: A comment is sent when there was nothing else for so long, s; proxies and clients then know
 #: that the line is alive.
@@ -74,6 +75,7 @@ class AreaRow(Struct, frozen=True):
     frequency_hz: float
     energised: bool
     quality: str
+    rates: AreaRates | None = None
 
 
 class ForecastRow(Struct, frozen=True):
@@ -87,6 +89,8 @@ class ForecastRow(Struct, frozen=True):
     forecast_high_kw: list[float]
     planned_generation_kw: list[float]
     planned_import_kw: list[float]
+    planned_kw_by_type: dict[str, list[float]] = {}
+    forecast_price_usd_per_mwh: list[float] = []
 
 
 class DeviceRow(Struct, frozen=True):
@@ -222,6 +226,7 @@ def area_row(area: AreaView) -> AreaRow:
         area.frequency_hz,
         area.energised,
         area.quality,
+        area.rates,
     )
 
 
@@ -236,6 +241,8 @@ def forecast_row(area: AreaView) -> ForecastRow:
         area.forecast_high_kw,
         area.planned_generation_kw,
         area.planned_import_kw,
+        area.planned_kw_by_type,
+        area.forecast_price_usd_per_mwh,
     )
 
 

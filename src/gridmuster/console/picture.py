@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gridmuster.center.view import AreaView, DeviceView, PlantView
 from gridmuster.console.messages import (
@@ -112,7 +112,8 @@ def _fields(row: Struct) -> list[Any]:
 
 
 def _area(row: AreaRow, forecast: ForecastRow | None) -> AreaView:
-    return AreaView(*_fields(row), *_fields(forecast or _NO_FORECAST)[1:])
+    ahead = structs.asdict(forecast or _NO_FORECAST)
+    return AreaView(**{**ahead, **structs.asdict(row)})
 
 
 def _device(row: DeviceRow, plan: PlanRow | None, head: PlantMessage) -> DeviceView:
