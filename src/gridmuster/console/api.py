@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import gridmuster
-from gridmuster.console import entering, operating, pages, places, reading, table
+from gridmuster.console import entering, operating, pages, places, reading, table, tallies, trend
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
 from gridmuster.console.feed import MIN_INTERVAL_S, Feed
@@ -70,6 +70,9 @@ def create_app(
     app.state.auth = auth
     app.state.charts = Charts(plant)
     app.state.feed = Feed(plant, min_interval_s, app.state.charts)
+    app.state.trend = trend.Trend()
+    app.state.feed.follow(app.state.trend.take)
+    app.state.counter = tallies.Counter(plant)
     app.state.answers = Answers()
     app.state.sessions = Sessions()
     app.state.bundle = Bundle() if bundle is None else bundle
@@ -77,6 +80,8 @@ def create_app(
     app.include_router(reading.router)
     app.include_router(table.router)
     app.include_router(places.router)
+    app.include_router(trend.router)
+    app.include_router(tallies.router)
     app.include_router(operating.router)
     app.include_router(entering.router)
     app.include_router(pages.router)
