@@ -168,7 +168,7 @@ FAULTS = [
     ("state>3", 0, 6, "state:3", "state is not a number"),
     ('area:"north', 5, 6, None, "the quote is not closed"),
     ("pump - x", 5, 1, None, "a dash needs a term right after it"),
-    ("override:maybe", 9, 5, None, "there is no override 'maybe'; did you mean yes"),
+    ("override:maybe", 9, 5, None, "there is no override 'maybe'; known: yes, no"),
 ]
 
 
