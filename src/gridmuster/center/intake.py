@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gridmuster.center.activations import ActivationDesk
 from gridmuster.center.calls import CallBook
 from gridmuster.center.changes import FleetNotice, History
 from gridmuster.center.commands import CommandDesk
@@ -47,6 +48,7 @@ class Intake:
         session: takes what tells of other centers.
         desk: takes acknowledgements.
         operator: takes operators' requests.
+        activations: takes those for activations.
         calls: takes generators' readings.
         planner: takes plans.
         recorder: takes what deserves a word.
@@ -60,6 +62,7 @@ class Intake:
         session: Session,
         desk: CommandDesk,
         operator: OperatorDesk,
+        activations: ActivationDesk,
         calls: CallBook,
         planner: Planner,
         recorder: Recorder,
@@ -69,6 +72,7 @@ class Intake:
         self._session = session
         self._desk = desk
         self._operator = operator
+        self._activations = activations
         self._calls = calls
         self._planner = planner
         self._recorder = recorder
@@ -109,6 +113,9 @@ class Intake:
                 self._fleet(message, at_ms)
             case History():
                 self._planner.teach(message)
+                if message.change is not None:
+                    text = f"{message.change.actor}: {message.change.text}"
+                    self._recorder.fleet(at_ms, text)
             case Malformed():
                 self._malformed(message, at_ms)
 
@@ -125,6 +132,8 @@ class Intake:
             purpose = Purpose.OUTAGE if outage else Purpose.DEMAND
             if not outage and device.id in self._state.operator.overrides:
                 purpose = Purpose.OPERATOR
+            elif not outage and device.id in self._state.activations.holds:
+                purpose = self._state.activations.holds[device.id].purpose
             self._state.ledger.note(at_ms, reading, purpose)
             edge = self._calls.take(device, reading, at_ms)
             if edge == "failed":
@@ -164,6 +173,12 @@ class Intake:
         )
 
     def _request(self, request: OperatorRequest, at_ms: int) -> None:
+        if request.action in (Action.ACTIVATE, Action.CANCEL):
+            self._activation(request, at_ms)
+            return
+        if request.action is Action.RELEASE and request.id not in self._state.operator.answers:
+            devices = self._operator.devices(request.scope, request.target)
+            self._activations.give_back(devices, request.actor)
         answer = self._operator.take(request, at_ms)
         if request.action is Action.RESET and not answer.startswith("refused"):
             for device in self._operator.devices(request.scope, request.target):
@@ -180,6 +195,17 @@ class Intake:
             self._recorder.fleet(at_ms, notice.text)
         if notice.joined:
             self._session.listen(at_ms)
+
+    def _activation(self, request: OperatorRequest, at_ms: int) -> None:
+        """An activation is settled with this cycle's picture; the end of one at once."""
+        if request.id in self._state.operator.answers:
+            return
+        if request.action is Action.ACTIVATE:
+            self._activations.ask(request)
+            return
+        answer = self._activations.cancel(request, at_ms)
+        self._operator.answer(request.id, answer)
+        self._recorder.operator(at_ms, request, answer)
 
     def _shell(self, report: ShellReport) -> None:
         counters = self._state.counters

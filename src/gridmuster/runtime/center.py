@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 from msgspec import structs
 
 from gridmuster import __version__
+from gridmuster.center.changes import DataChange, History
 from gridmuster.center.memory import Outbox
 from gridmuster.center.view import AuditEntry, Mode, PlantView, Rejected, Submitted
 from gridmuster.clock import Clock, monotonic_s
 from gridmuster.comms.bus import Bus
+from gridmuster.errors import JournalError
 from gridmuster.fleet.model import Fleet
+from gridmuster.runtime.fleet_change import (
+    Lessons,
+    Wanted,
+    audit_entry,
+    new_core,
+    prepare_change,
+)
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.signals import Frame, OperatorRequest, decode, encode
@@ -79,6 +88,8 @@ class LiveCenter:
         self._audit: deque[AuditEntry] = deque(maxlen=AUDIT_LIMIT)
         self._audit_count = 0
         self._stopping = False
+        self._wanted: Wanted | None = None
+        self._lessons = Lessons()
 
     @property
     def fleet(self) -> Fleet:
@@ -110,7 +121,12 @@ class LiveCenter:
                     self.stats.missed_cycles += late
                     self.recorded.missed(late)
                 due_ms = now_ms - now_ms % step_ms + step_ms
+            wanted = self._wanted
+            if wanted is not None:
+                self.recorded.announce(wanted.prepared)
             self._cycle(now_ms)
+            if wanted is not None:
+                await self._take_fleet(wanted)
             self.stats.cycles += 1
             self.stats.early_cycles += early
 
@@ -151,6 +167,8 @@ class LiveCenter:
         arrived = list(self._inbox)
         self._inbox.clear()
         before = self.recorded.mode
+        for lesson in self._lessons.next():
+            self.recorded.add(lesson)
         frames, outbox = self.recorded.cycle(now_ms, arrived)
         for frame in frames:
             retain = frame.topic == self._topics.lease
@@ -161,6 +179,12 @@ class LiveCenter:
         if outbox is not None:
             self._ask_plan(outbox)
         self._answer_requests()
+        if not self.recorded.refusing:
+            taught = self._lessons.settle(now_ms)
+            if taught is not None:
+                self._note_change(taught)
+        if self._lessons.waiting:
+            self._news.set()
         if self.recorded.mode is not before:
             log.info("mode", mode=self.recorded.mode.value, error=self.recorded.error)
         if self._turned is not None and not self._turned.done():
@@ -210,6 +234,81 @@ class LiveCenter:
                 text=text,
             )
         )
+
+    async def _take_fleet(self, wanted: Wanted) -> None:
+        """Put a wanted fleet in force, on the boundary after the cycle that let go of the old."""
+        self._wanted = None
+        change = wanted.prepared.header.change
+        assert change is not None
+        answer: Submitted | Rejected
+        self.view()  # What people see until the new core's first cycle.
+        try:
+            if self.recorded.refusing:
+                raise JournalError(self.recorded.error)
+            core = await asyncio.to_thread(
+                new_core, wanted.prepared, self.recorded.core, self._clock.now_ms()
+            )
+            self.recorded.change_fleet(wanted.prepared, core)
+        except JournalError as error:
+            text = f"the journal cannot be written ({error}); the fleet stays as it was"
+            answer = Rejected(change.id, change.at_ms, text)
+        else:
+            answer = Submitted(change.id, change.at_ms, change.text)
+            self._note_change(change)
+            log.info("fleet changed", actor=change.actor, text=change.text)
+        self._news.set()
+        if not wanted.answer.done():
+            wanted.answer.set_result(answer)
+
+    async def apply_fleet(self, fleet: Fleet, change: DataChange) -> Submitted | Rejected:
+        """Command another fleet from the next cycle on; returns when that is journaled.
+
+        Args:
+            fleet: without faults; its id is that of the fleet in force.
+            change: who wants it; its time is set here.
+        """
+        now_ms = self._clock.now_ms()
+        change = structs.replace(change, at_ms=now_ms)
+        core = self.recorded.core
+        if fleet.id != core.fleet.id:
+            why = f"the center commands the fleet {core.fleet.id}, not {fleet.id}"
+            return Rejected(change.id, now_ms, why)
+        if self.recorded.refusing:
+            why = f"the journal cannot be written ({self.recorded.error})"
+            return Rejected(change.id, now_ms, why)
+        given = self.recorded.given()
+        prepared = await asyncio.to_thread(
+            prepare_change, core.fleet, fleet, core.config, change, given
+        )
+        if self._wanted is not None or self.recorded.core is not core:
+            return Rejected(change.id, now_ms, "the fleet was changed a moment before; look anew")
+        self._wanted = Wanted(prepared, asyncio.get_running_loop().create_future())
+        self._news.set()
+        return await asyncio.shield(self._wanted.answer)
+
+    async def teach(self, lessons: Sequence[History], change: DataChange) -> Submitted | Rejected:
+        """Give forecasts past days to learn from; returns when all of it is journaled.
+
+        Args:
+            lessons: past days by series; their time is set here.
+            change: who gives them; its time is set here.
+        """
+        now_ms = self._clock.now_ms()
+        change = structs.replace(change, at_ms=now_ms)
+        why = ""
+        if self.recorded.refusing:
+            why = f"the journal cannot be written ({self.recorded.error})"
+        elif self._lessons.waiting:
+            why = "other history is being taken in; try again in a minute"
+        if why:
+            return Rejected(change.id, now_ms, why)
+        answer = self._lessons.begin(self._topics.history, lessons, change)
+        self._news.set()
+        return await asyncio.shield(answer)
+
+    def _note_change(self, change: DataChange) -> None:
+        self._audit_count += 1
+        self._audit.append(audit_entry(self._audit_count, change))
 
     def view(self) -> PlantView:
         """The latest view, made at most once a cycle and only when somebody looks."""
@@ -263,13 +362,29 @@ class LiveCenter:
         """Entries of the audit log with a number above ``after``, oldest first."""
         return [entry for entry in self._audit if entry.number > after][:limit]
 
-    def load_audit(self, frames: list[Frame], answer: Callable[[str], str | None]) -> None:
-        """Take operators' requests of earlier sessions into the audit log.
+    def load_audit(
+        self,
+        frames: list[Frame],
+        answer: Callable[[str], str | None],
+        changes: Sequence[DataChange] = (),
+    ) -> None:
+        """Take operators' requests and changes of data of earlier sessions into the audit log.
 
         Args:
-            frames: inbound frames of the journal on the operator's topic.
+            frames: inbound frames of the journal on the topics of operators and of history.
             answer: what became of a request, by its id.
+            changes: of the fleet, from the journal's heads, oldest first.
         """
+        left = deque(changes)
         for frame in frames:
+            while left and left[0].at_ms <= frame.at_ms:
+                self._note_change(left.popleft())
+            if frame.topic == self._topics.history:
+                taught = decode(frame.payload, History).change
+                if taught is not None:
+                    self._note_change(taught)
+                continue
             request = decode(frame.payload, OperatorRequest)
             self._note(request, answer(request.id) or "answered in an earlier session")
+        for change in left:
+            self._note_change(change)

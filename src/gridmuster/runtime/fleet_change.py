@@ -7,13 +7,25 @@ and what comes after (listening to new sites) is done again by any start of a se
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gridmuster.center.changes import DataChange, FleetNotice
+from msgspec import structs
+
+from gridmuster.center.changes import DataChange, FleetNotice, History
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.core import Core
+from gridmuster.center.view import AuditEntry, Rejected, Submitted
 from gridmuster.fleet.model import Fleet
-from gridmuster.runtime.header import Header, make_header
+from gridmuster.runtime.header import Header, decode_header, make_header
+from gridmuster.signals import Frame, Scope, encode
+from gridmuster.store.journal import Journal
+from gridmuster.store.records import Kind
+
+#: History that enters one cycle, bytes; decoding a megabyte takes some ten milliseconds.
+LESSON_BYTES = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,14 @@ class PreparedChange:
     fleet: Fleet
     before: FleetNotice
     after: FleetNotice
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A change that waits for the next boundary, and who waits for its answer."""
+
+    prepared: PreparedChange
+    answer: asyncio.Future[Submitted | Rejected]
 
 
 def prepare_change(
@@ -60,11 +80,104 @@ def prepare_change(
     )
 
 
-def new_core(change: PreparedChange, old: Core) -> Core:
+def new_core(change: PreparedChange, old: Core, now_ms: int | None = None) -> Core:
     """The core that goes on with a new fleet, with all that the old one remembers.
 
     Args:
         change: the new fleet.
         old: the core after its last cycle.
+        now_ms: plant time, ms, to make ahead of the first cycle what it would make in it; None:
+            leave that to the cycle.
     """
-    return Core(change.fleet, old.config, old.state_bytes())
+    core = Core(change.fleet, old.config, old.state_bytes())
+    if now_ms is not None:
+        core.prepare(now_ms)
+    return core
+
+
+def changes_in(journal: Journal) -> list[DataChange]:
+    """Changes of the fleet that a journal holds, oldest first."""
+    heads = (decode_header(r.body or b"") for r in journal.records(kind=Kind.HEADER))
+    return [head.change for head in heads if head.change is not None]
+
+
+def audit_entry(number: int, change: DataChange) -> AuditEntry:
+    """A change as an entry of the audit log.
+
+    Args:
+        number: of the entry.
+        change: what was done, and by whom.
+    """
+    return AuditEntry(
+        number=number,
+        at_ms=change.at_ms,
+        id=change.id,
+        actor=change.actor,
+        role=change.role,
+        action=change.action,
+        scope=Scope.FLEET.value,
+        target=change.target,
+        power_kw=None,
+        until_ms=None,
+        reason=change.reason,
+        applied=True,
+        text=change.text,
+    )
+
+
+class Lessons:
+    """History on its way to the forecasts, a share with every cycle so that none takes long."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Frame] = deque()
+        self._answer: asyncio.Future[Submitted | Rejected] | None = None
+        self._change: DataChange | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some of it has not entered a cycle yet, or is not journaled."""
+        return self._answer is not None
+
+    def begin(
+        self, topic: str, lessons: Sequence[History], change: DataChange
+    ) -> asyncio.Future[Submitted | Rejected]:
+        """Start giving history; the last frame says who gave it.
+
+        Args:
+            topic: label of the frames.
+            lessons: past days by series, at least one.
+            change: who gives them.
+        """
+        last = len(lessons) - 1
+        for k, lesson in enumerate(lessons):
+            said = structs.replace(lesson, at_ms=change.at_ms, change=change if k == last else None)
+            self._frames.append(Frame(topic, encode(said), change.at_ms))
+        self._change = change
+        self._answer = asyncio.get_running_loop().create_future()
+        return self._answer
+
+    def next(self) -> list[Frame]:
+        """What goes into the next cycle."""
+        taken: list[Frame] = []
+        size = 0
+        while self._frames and size < LESSON_BYTES:
+            taken.append(self._frames.popleft())
+            size += len(taken[-1].payload)
+        return taken
+
+    def settle(self, now_ms: int) -> DataChange | None:
+        """Answer once the last of it is in the journal.
+
+        Args:
+            now_ms: plant time, ms.
+
+        Returns:
+            The change that is complete with this cycle.
+        """
+        change, answer = self._change, self._answer
+        if self._frames or change is None or answer is None:
+            return None
+        self._change = self._answer = None
+        if not answer.done():
+            answer.set_result(Submitted(change.id, now_ms, change.text))
+        return change

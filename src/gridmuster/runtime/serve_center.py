@@ -19,6 +19,7 @@ from gridmuster.console.auth import Auth
 from gridmuster.console.server import DEFAULT_PORT, Tls, serve
 from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.center import LiveCenter
+from gridmuster.runtime.fleet_change import changes_in
 from gridmuster.runtime.heap import settle_heap
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.recovery import rebuild
@@ -90,7 +91,11 @@ async def run_center(
         )
         recorded = RecordedCore(core, journal, options.center_id)
         center = LiveCenter(recorded, bus, options.clock, solver, speed=options.speed)
-        center.load_audit(list(_requests(journal, options.fleet)), core.state.operator.answers.get)
+        center.load_audit(
+            list(_requests(journal, options.fleet)),
+            core.state.operator.answers.get,
+            changes_in(journal),
+        )
         server = await serve(
             create_app(center, auth), options.api_host, options.api_port, options.tls
         )
@@ -113,12 +118,12 @@ async def run_center(
 
 
 def _requests(journal: Journal, fleet: Fleet) -> Iterator[Frame]:
-    topic = Topics(fleet.id).operator
+    topics = Topics(fleet.id)
     for record in journal.records():
         if record.kind is Kind.CYCLE:
             inbound, _ = record.frames()
             for frame in inbound:
-                if frame.topic == topic:
+                if frame.topic in (topics.operator, topics.history):
                     yield frame
 
 
