@@ -13,17 +13,18 @@ the grid; demand and grid import are positive.
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
-from gridmuster.errors import SignalError
+from gridmuster import codec
 
-VERSION: Final = 1
-MAX_PAYLOAD_BYTES: Final = 262_144
+VERSION: Final = codec.VERSION
+MAX_PAYLOAD_BYTES: Final = codec.MAX_PAYLOAD_BYTES
+encode = codec.encode
+decode = codec.decode
 #: Largest power one message may name, kW; ten times the biggest device the center commands.
 MAX_POWER_KW: Final = 100_000.0
 
@@ -317,13 +318,40 @@ class Action(StrEnum):
     RELEASE = "release"
     EMERGENCY_STOP = "emergency_stop"
     RESET = "reset"
+    ACTIVATE = "activate"
+    CANCEL = "cancel"
+
+
+class Activation(Struct, frozen=True, omit_defaults=True):
+    """Sets to run together for a power over a window (`mission.md` B2).
+
+    Of the sets in the request's scope those are meant whose site lies in ``polygon`` (a ring of
+    longitude, latitude), belongs to ``owner``, has ``tag`` and is one of ``sites``; what is empty
+    does not count. ``power_kw`` is to be there with ``probability`` from ``from_ms`` until
+    ``until_ms``. ``alert_asserted``: the operator puts on record that the five conditions of an
+    emergency alert hold (40 CFR 63.6640(f)(4)(ii)). ``light_load``: whether sets may be called
+    that would run below their least sustained load.
+    """
+
+    power_kw: Annotated[float, Meta(gt=0.0, le=MAX_POWER_KW)]
+    from_ms: InstantMs
+    until_ms: InstantMs
+    purpose: Purpose = Purpose.DEMAND
+    probability: Annotated[float, Meta(ge=0.5, le=0.9999)] = 0.95
+    alert_asserted: bool = False
+    light_load: bool = True
+    polygon: tuple[tuple[float, float], ...] = ()
+    owner: str = ""
+    tag: str = ""
+    sites: tuple[Id, ...] = ()
 
 
 class OperatorRequest(Struct, frozen=True, omit_defaults=True, tag="operator", tag_field="kind"):
     """A person's request, already authenticated and authorised; journaled before it acts.
 
     ``override`` holds the devices in scope at ``power_kw`` (None: off) until ``until_ms`` or a
-    ``release``; ``emergency_stop`` latches until ``reset`` by an admin.
+    ``release``; ``emergency_stop`` latches until ``reset`` by an admin. ``activate`` says in
+    ``activation`` what; ``cancel`` ends the activation whose request had the id ``target``.
     """
 
     id: Id
@@ -336,6 +364,7 @@ class OperatorRequest(Struct, frozen=True, omit_defaults=True, tag="operator", t
     power_kw: PowerKw | None = None
     until_ms: InstantMs | None = None
     reason: str = ""
+    activation: Activation | None = None
     v: int = VERSION
 
 
@@ -417,59 +446,6 @@ class ShellReport(Struct, frozen=True, omit_defaults=True, tag="shell", tag_fiel
 Message = (
     SiteReport | DemandReport | GridSignal | Price | SiteCommand | Ack | Lease | OperatorRequest
 )
-T = TypeVar("T", bound=Struct)
-
-_encoder = msgspec.json.Encoder()
-_decoders: dict[type[Struct], msgspec.json.Decoder[Any]] = {}
-
-
-def encode(message: Struct) -> bytes:
-    """The message as compact JSON.
-
-    Raises:
-        SignalError: when a number is not finite (JSON has no word for it).
-    """
-    payload = _encoder.encode(message)
-    if b":null" in payload and _has_not_finite(message):
-        raise SignalError(f"{type(message).__name__}: a number is not finite")
-    return payload
-
-
-def decode(payload: bytes, kind: type[T]) -> T:
-    """The message of the given kind that a payload holds.
-
-    Args:
-        payload: JSON bytes as received.
-        kind: the message class expected on that topic.
-
-    Raises:
-        SignalError: oversized, malformed, wrong kind, or of another version.
-    """
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise SignalError(
-            f"{kind.__name__}: {len(payload)} bytes is over the limit of {MAX_PAYLOAD_BYTES}"
-        )
-    decoder = _decoders.get(kind)
-    if decoder is None:
-        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
-    try:
-        message: T = decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SignalError(f"{kind.__name__}: {error}") from error
-    version = getattr(message, "v", VERSION)
-    if version != VERSION:
-        raise SignalError(f"{kind.__name__}: version {version}; this program speaks {VERSION}")
-    return message
-
-
-def _has_not_finite(value: object) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, Struct):
-        return any(_has_not_finite(getattr(value, name)) for name in value.__struct_fields__)
-    if isinstance(value, tuple | list):
-        return any(_has_not_finite(item) for item in value)
-    return False
 
 
 def json_schema() -> dict[str, Any]:

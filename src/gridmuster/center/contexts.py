@@ -33,6 +33,7 @@ class ContextMaker:
         calls: CallBook,
         stopped: bool,
         locked_out: bool,
+        alert_asserted: bool = False,
     ) -> Context:
         """The context of one device now.
 
@@ -43,6 +44,7 @@ class ContextMaker:
             calls: how long it has been on or off.
             stopped: whether an operator's emergency stop is latched.
             locked_out: whether it failed when called and was not reset.
+            alert_asserted: whether an operator put the conditions of an alert on record for it.
         """
         limits = self.envelopes[device_id]
         status: SiteStatus = snapshot.sites[limits.site.id]
@@ -70,6 +72,7 @@ class ContextMaker:
             local_duty=status.in_outage,
             permit_used_h=used_h,
             alert_used_h=alert_h,
+            alert_asserted=alert_asserted,
             starts_24h=ledger.starts_24h(device_id),
             state_age_s=calls.in_state_s(device_id, snapshot.now_ms),
             stop_latched=stopped,

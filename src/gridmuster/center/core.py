@@ -11,8 +11,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from gridmuster.center import odds
+from gridmuster.center.activations import ActivationDesk
+from gridmuster.center.activity import activation_views
 from gridmuster.center.alarms import AlarmBoard
 from gridmuster.center.calls import CallBook
+from gridmuster.center.candidates import Known
 from gridmuster.center.commands import CommandDesk
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.contexts import ContextMaker
@@ -28,13 +31,14 @@ from gridmuster.center.rates import RateBook
 from gridmuster.center.recorder import Recorder
 from gridmuster.center.session import Session
 from gridmuster.center.sources import SourceBook
-from gridmuster.center.view import Mode, PlantView
+from gridmuster.center.view import ActivationView, Mode, PlantView
 from gridmuster.center.watchman import Watchman
 from gridmuster.dispatch.commitment import forgive_deaf
 from gridmuster.fleet.devices import Generator, Store
 from gridmuster.fleet.model import Fleet
+from gridmuster.programs.selection import Selection
 from gridmuster.safety import Context
-from gridmuster.signals import Frame, Lease, Order, Setpoint, encode
+from gridmuster.signals import Frame, Lease, OperatorRequest, Order, Setpoint, encode
 from gridmuster.state.keeper import StateKeeper
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.topics import Topics
@@ -68,6 +72,7 @@ class Core:
         self._contexts = ContextMaker(fleet, self.config)
         self._sources = SourceBook(fleet)
         self._decider = Decider(fleet, self.config, self._sources)
+        self._activations = ActivationDesk(fleet, memory.activations, self._sources)
         self._planner = Planner(fleet, self.config, memory.planning, self._sources)
         self._recorder = Recorder(fleet, memory, self._sources)
         self._rates = RateBook(fleet)
@@ -80,6 +85,7 @@ class Core:
             self._session,
             self._desk,
             self._operator,
+            self._activations,
             self._calls,
             self._planner,
             self._recorder,
@@ -124,15 +130,16 @@ class Core:
         if self._session.advance(snapshot):
             frames.append(self._lease(now_ms))
         self._upkeep(now_ms, snapshot)
-        contexts = self._context_reader(snapshot)
-        plan = self._planner.now(now_ms)
+        contexts = self._activate(snapshot)
+        operator = self._activations.merged(memory.operator)
+        plan = self._activations.planned(self._planner.now(now_ms))
         self._decisions = {
             area.id: self._decider.decide(
                 area,
                 snapshot,
                 plan,
                 self._planner.need_ahead_kw(area.id, now_ms, snapshot.areas[area.id].need_kw),
-                memory.operator,
+                operator,
                 memory.commitment,
                 contexts,
                 self._last_setpoint,
@@ -187,6 +194,37 @@ class Core:
                 self._recorder.failed(now_ms, device_id)
         self._planner.observe(now_ms, snapshot)
 
+    def _activate(self, snapshot: Snapshot) -> Callable[[str], Context]:
+        """Settle and follow activations; returns what tells of devices under what they hold."""
+        known = self._known(snapshot)
+        for request, answer in self._activations.look(known):
+            self._operator.answer(request.id, answer)
+            self._recorder.operator(snapshot.now_ms, request, answer)
+        if not self.state.activations.holds:
+            return known.context_of
+        return self._context_reader(snapshot)
+
+    def _known(self, snapshot: Snapshot) -> Known:
+        memory = self.state
+        contexts = self._context_reader(snapshot)
+        return Known(
+            snapshot.now_ms, snapshot, contexts, memory.commitment, memory.operator, memory.ledger
+        )
+
+    def weigh(self, request: OperatorRequest) -> Selection | str:
+        """Which sets an activation would call now, or why none; nothing happens.
+
+        Args:
+            request: the request to activate.
+        """
+        if self._snapshot is None:
+            return "the center has not heard the plant yet"
+        return self._activations.weigh(request, self._known(self._snapshot))
+
+    def activations(self) -> list[ActivationView]:
+        """Activations under way and those just over, the latest first."""
+        return activation_views(self.state.activations, self._snapshot)
+
     def _context_reader(self, snapshot: Snapshot) -> Callable[[str], Context]:
         cache: dict[str, Context] = {}
         memory = self.state
@@ -201,6 +239,7 @@ class Core:
                     self._calls,
                     device_id in memory.operator.stopped,
                     device_id in memory.commitment.failures,
+                    self._activations.asserted(device_id),
                 )
             return context
 

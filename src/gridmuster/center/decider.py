@@ -218,7 +218,7 @@ class Decider:
         if commitment.wanted[device.id]:
             held = operator.overrides.get(device.id)
             if held is not None and held.power_kw is not None:
-                return Setpoint(device.id, Order.RUN, held.power_kw, Purpose.OPERATOR)
+                return Setpoint(device.id, Order.RUN, held.power_kw, held.purpose)
             start_kw = min(max(unit.limit_kw, 0.0), device.min_load_fraction * device.rated_kw)
             if unit.power_kw > 0.0 and last is not None and last.order is Order.RUN:
                 # It does not follow for now; what was asked of it stands.

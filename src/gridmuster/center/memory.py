@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from gridmuster.center.activationmemory import ActivationMemory
 from gridmuster.center.alarms import AlarmMemory
 from gridmuster.center.calls import CallMemory
 from gridmuster.center.commands import DeskMemory
@@ -47,6 +48,7 @@ class CoreState(Struct):
     commitment: CommitmentMemory = field(default_factory=CommitmentMemory)
     commands: DeskMemory = field(default_factory=DeskMemory)
     operator: OperatorMemory = field(default_factory=OperatorMemory)
+    activations: ActivationMemory = field(default_factory=ActivationMemory)
     calls: CallMemory = field(default_factory=CallMemory)
     alarms: AlarmMemory = field(default_factory=AlarmMemory)
     planning: PlanMemory = field(default_factory=PlanMemory)
@@ -70,6 +72,8 @@ class CoreState(Struct):
             self.commitment.deaf,
             self.operator.overrides,
             self.operator.resetting,
+            self.activations.holds,
+            self.activations.released,
             self.calls.calls,
             self.calls.lives,
             self.reasons,
@@ -78,6 +82,8 @@ class CoreState(Struct):
         _keep(self.plant.meters, fleet.end_user_by_id)
         _keep(self.plant.areas, fleet.area_by_id)
         _keep(self.lolp, fleet.area_by_id)
+        for one in self.activations.running.values():
+            one.sets = [called for called in one.sets if called.device in fleet.device_by_id]
         self.leaving = []
         unanswered = self.commands.unanswered_sites
         self.commands.unanswered_sites = [site for site in unanswered if site in fleet.site_by_id]

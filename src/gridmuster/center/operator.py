@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from gridmuster.center.config import CenterConfig
 from gridmuster.fleet.model import Fleet
-from gridmuster.signals import Action, OperatorRequest, Order, Scope
+from gridmuster.signals import Action, OperatorRequest, Order, Purpose, Scope
 from gridmuster.units import MS_PER_S
 
 #: Longest time for which a reset is asked of a site that does not answer, s.
@@ -14,11 +14,12 @@ RESET_S = 120
 
 
 class Override(Struct):
-    """A device held by a person: at a power (None: off), until when, by whom."""
+    """A device held by a person: at a power (None: off), until when, by whom, what for."""
 
     power_kw: float | None
     until_ms: int
     actor: str
+    purpose: Purpose = Purpose.OPERATOR
 
 
 class OperatorMemory(Struct):
@@ -74,10 +75,19 @@ class OperatorDesk:
         if known is not None:
             return known
         answer = self._apply(request, now_ms)
-        self.memory.answers[request.id] = answer
+        self.answer(request.id, answer)
+        return answer
+
+    def answer(self, request_id: str, answer: str) -> None:
+        """Keep what became of a request, so that it does not act twice.
+
+        Args:
+            request_id: its id.
+            answer: what became of it, in words.
+        """
+        self.memory.answers[request_id] = answer
         while len(self.memory.answers) > 1000:
             del self.memory.answers[next(iter(self.memory.answers))]
-        return answer
 
     def _apply(self, request: OperatorRequest, now_ms: int) -> str:
         devices = self.devices(request.scope, request.target)

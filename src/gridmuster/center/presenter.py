@@ -213,6 +213,8 @@ def _device(
     elif held is not None:
         wish = "off" if held.power_kw is None else f"{held.power_kw:g} kW"
         override = f"{wish} by {held.actor}"
+    elif device.id in state.activations.holds:
+        override = state.activations.holds[device.id].text
     permit_class, left_h, tank = "", None, None
     if isinstance(device, Generator):
         permit_class = device.permit.permit_class.value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gridmuster.center.activationmemory import Hold
 from gridmuster.center.calls import CallBook
 from gridmuster.center.decider import AreaDecision
 from gridmuster.center.memory import CoreState
@@ -104,7 +105,9 @@ class Recorder:
             if device.id in self._state.calls.calls:
                 calls.released(device.id)
                 failure = self._state.commitment.failures.get(device.id)
-                why = "no longer needed by plan or balance" if failure is None else failure.cause
+                over = self._state.activations.released.pop(device.id, "")
+                why = f"{over} is over" if over else "no longer needed by plan or balance"
+                why = why if failure is None else failure.cause
                 text = f"{device.id} stopped: {why}"
                 self._starts.append(StartRecord(device.id, setpoint.order, why, text=text))
                 self._state.reasons[device.id] = text
@@ -127,8 +130,11 @@ class Recorder:
         extra = self._state.commitment.extras.get(device.id)
         merit = self._sources.merit[device.id]
         trigger, binding = self._trigger(device, extra, decision, planner, now_ms)
-        runner_up = self._runner_up(device, decision)
+        hold = self._state.activations.holds.get(device.id)
+        runner_up = self._runner_up(device, decision, hold)
         basis = self._basis(device)
+        if hold is not None:
+            basis = f"{basis}, for {hold.purpose.value.replace('_', ' ')}"
         text = (
             f"{device.id} started: {trigger}; its run costs {merit:.3f} USD/kWh; "
             f"next in merit {runner_up}; {basis}"
@@ -138,12 +144,13 @@ class Recorder:
         )
         self._state.reasons[device.id] = text
         self._say(now_ms, device.id, "start", text)
-        if extra is not None and extra.replaces:
-            failure = self._state.commitment.failures.get(extra.replaces)
+        replaces = hold.replaces if hold is not None else extra.replaces if extra else ""
+        if replaces:
+            failure = self._state.commitment.failures.get(replaces)
             failed_at_ms = now_ms if failure is None else failure.at_ms
             cause = "" if failure is None else failure.cause
             self._substitutions.append(
-                Substitution(extra.replaces, failed_at_ms, (device.id,), cause)
+                Substitution(replaces, failed_at_ms, (device.id,), cause)
             )
             self._state.counters.substitutions += 1
 
@@ -158,6 +165,9 @@ class Recorder:
         held = self._state.operator.overrides.get(device.id)
         if held is not None:
             return f"asked by {held.actor}", "operator"
+        if (hold := self._state.activations.holds.get(device.id)) is not None:
+            place = f", in place of {hold.replaces}" if hold.replaces else ""
+            return hold.text + place, "target of the activation"
         if extra is not None:
             if extra.replaces:
                 return f"in place of {extra.replaces}: {extra.cause}", "balance"
@@ -166,7 +176,10 @@ class Recorder:
             return "kept on (must run)", "must run"
         return planner.why_on(device.id, now_ms), planner.binding(device.id, now_ms)
 
-    def _runner_up(self, device: Generator, decision: AreaDecision) -> str:
+    def _runner_up(self, device: Generator, decision: AreaDecision, hold: Hold | None) -> str:
+        if hold is not None:
+            one = self._state.activations.running.get(hold.activation)
+            return one.in_line[0] if one is not None and one.in_line else "none left"
         others = [
             device_id
             for device_id, wanted in decision.commitment.wanted.items()

@@ -180,6 +180,43 @@ class PlantView(Struct, frozen=True):
     sites: list[SiteView] = []
 
 
+class ActivationSet(Struct, frozen=True):
+    """A set of an activation: what it is counted on for, what it gives, and why it was lost."""
+
+    device: str
+    site: str
+    kw: float
+    power_kw: float
+    state: str
+    start_ms: int
+    replaces: str
+    lost: str
+
+
+class ActivationView(Struct, frozen=True):
+    """An activation. ``phase``: waiting, starting, running, returning, ended or cancelled."""
+
+    id: str
+    actor: str
+    reason: str
+    scope: str
+    target: str
+    purpose: str
+    asked_ms: int
+    from_ms: int
+    until_ms: int
+    phase: str
+    target_kw: float
+    probability: float
+    firm_kw: float
+    missing_kw: float
+    delivered_kw: float
+    delivered_kwh: float
+    in_line: list[str]
+    sets: list[ActivationSet]
+    cancelled_by: str
+
+
 class Submitted(Struct, frozen=True, tag="submitted", tag_field="result"):
     """An operator's request was journaled and applied; ``text`` says what came of it."""
 

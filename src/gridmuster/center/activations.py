@@ -1,0 +1,444 @@
+"""Activations: sets called together for a power over a window, followed until they are back.
+
+Asked for by operators, kept in the core's memory, and looked at in every cycle: sets are called
+in time to be on line when the window begins, the power asked for is shared among them, one that
+fails or is lost is replaced by the next in merit order, and after the window they return one by
+one. A set that failed once is not called again in the same activation. Holds never pass an
+interlock: every setpoint is checked like any other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from msgspec import structs
+
+from gridmuster.center.activationmemory import ActivationMemory, Called, Hold, Running
+from gridmuster.center.candidates import CandidateBook, Known, lead_s
+from gridmuster.center.operator import OperatorMemory, Override
+from gridmuster.center.sharing import Part, share
+from gridmuster.center.sources import PlanNow, SourceBook
+from gridmuster.fleet.devices import Generator
+from gridmuster.fleet.model import Fleet
+from gridmuster.planning.objectives import NAMES, parse
+from gridmuster.programs.reach import ring_fault, sites_in
+from gridmuster.programs.selection import Candidate, Selection, firm_kw, select, weights_of
+from gridmuster.safety import Refused, check
+from gridmuster.safety.herding import SPREAD_S, stagger_s
+from gridmuster.signals import (
+    Activation,
+    OperatorRequest,
+    Order,
+    Purpose,
+    Scope,
+    Setpoint,
+)
+from gridmuster.units import MS_PER_HOUR, MS_PER_S
+
+#: Spread of starts and of returns for each set that is called, s; at most that of invariant 12.
+SPREAD_EACH_S: Final = 2.0
+#: How often an activation is looked over when nothing happened to its sets, s.
+LOOK_EVERY_S: Final = 20
+#: Firm power may fall below the target by this share before a further set is called.
+SLACK_FRACTION: Final = 0.02
+#: Power is asked for before the window begins, so that it is there when it does, s.
+RAMP_AHEAD_S: Final = 30
+#: Longest window of one activation, s.
+LONGEST_S: Final = 7 * 86_400
+#: Activations at one time, and those that are over and still shown.
+MOST_RUNNING: Final = 100
+MOST_PAST: Final = 50
+#: Purposes that a person may give; a site's own outage is its own business.
+PURPOSES: Final = frozenset(Purpose) - {Purpose.OUTAGE}
+
+
+class ActivationDesk:
+    """Takes, follows and ends activations.
+
+    Args:
+        fleet: the fleet.
+        memory: what an earlier desk remembered.
+        sources: costs of the generators.
+    """
+
+    def __init__(self, fleet: Fleet, memory: ActivationMemory, sources: SourceBook) -> None:
+        self._fleet = fleet
+        self.memory = memory
+        self._book = CandidateBook(fleet, sources)
+        shares = parse(fleet.objective)
+        self._weights = weights_of({name: getattr(shares, key) for name, key in NAMES.items()})
+        self._asked: list[OperatorRequest] = []
+
+    def ask(self, request: OperatorRequest) -> None:
+        """Keep a request to activate until this cycle's picture is there."""
+        self._asked.append(request)
+
+    def cancel(self, request: OperatorRequest, now_ms: int) -> str:
+        """End an activation; its sets return one by one.
+
+        Args:
+            request: whose ``target`` is the activation's id.
+            now_ms: now, ms.
+
+        Returns:
+            What was done, in words, beginning with ``refused:`` when nothing was.
+        """
+        one = self.memory.running.get(request.target)
+        if one is None:
+            return f"refused: no activation {request.target} is under way"
+        if one.cancelled_by:
+            return f"refused: it was cancelled by {one.cancelled_by} already"
+        one.cancelled_by = request.actor
+        self._end_at(one, now_ms)
+        return f"activation of {one.wish.power_kw:g} kW in {one.target} cancelled"
+
+    def give_back(self, devices: Iterable[str], actor: str) -> int:
+        """A person takes sets out of activations.
+
+        Args:
+            devices: which.
+            actor: who.
+
+        Returns:
+            How many were called.
+        """
+        wanted = frozenset(devices)
+        found = 0
+        for one in self.memory.running.values():
+            for called in one.live():
+                if called.device in wanted:
+                    called.lost = f"released by {actor}"
+                    one.failed.append(called.device)
+                    one.looked_ms = 0
+                    found += 1
+        return found
+
+    def weigh(self, request: OperatorRequest, known: Known) -> Selection | str:
+        """Which sets a request would call, or why none; nothing is changed.
+
+        Args:
+            request: the request with its activation.
+            known: what the cycle knows.
+        """
+        wish = request.activation
+        why = self._fault(request, wish, known.now_ms)
+        if why or wish is None:
+            return why
+        sites = sites_in(self._fleet, request.scope, request.target, wish)
+        if not sites:
+            return "no site of the fleet is in what was asked for"
+        candidates, excluded = self._book.judge(sites, wish, known, self._taken(wish))
+        if not candidates and not excluded:
+            return f"none of the {len(sites)} site(s) asked for has a set that can be started"
+        return select(wish.power_kw, wish.probability, candidates, excluded, self._weights)
+
+    @staticmethod
+    def _fault(request: OperatorRequest, wish: Activation | None, now_ms: int) -> str:
+        if wish is None:
+            return "the request does not say what to activate"
+        if wish.until_ms <= now_ms:
+            return "the window is already over"
+        if wish.until_ms <= wish.from_ms:
+            return "the window ends before it begins"
+        if wish.until_ms - max(wish.from_ms, now_ms) > LONGEST_S * MS_PER_S:
+            return f"the window is longer than {LONGEST_S // 86_400} days"
+        if wish.purpose not in PURPOSES:
+            return "an outage is served by the site itself; give another reason to run"
+        return ring_fault(wish.polygon) if wish.polygon else ""
+
+    def _taken(self, wish: Activation) -> dict[str, str]:
+        """Sets of other activations whose windows overlap: a set has one buyer (invariant 14)."""
+        return {
+            called.device: f"called by activation {one.id}"
+            for one in self.memory.running.values()
+            if one.wish.from_ms < wish.until_ms and wish.from_ms < one.wish.until_ms
+            for called in one.live()
+        }
+
+    def look(self, known: Known) -> list[tuple[OperatorRequest, str]]:
+        """Settle what was asked, follow what is under way, and work out who is held on.
+
+        Args:
+            known: what the cycle knows.
+
+        Returns:
+            Requests settled now, each with its answer.
+        """
+        memory = self.memory
+        if not memory.running and not self._asked and not memory.holds:
+            return []
+        asked, self._asked = self._asked, []
+        answers = [(request, self._begin(request, known)) for request in asked]
+        for one in list(memory.running.values()):
+            self._follow(one, known)
+        self._hold(known)
+        return answers
+
+    def _begin(self, request: OperatorRequest, known: Known) -> str:
+        if len(self.memory.running) >= MOST_RUNNING:
+            return f"refused: {MOST_RUNNING} activations are under way"
+        found = self.weigh(request, known)
+        if isinstance(found, str):
+            return f"refused: {found}"
+        if not found.chosen:
+            first = found.excluded[0]
+            return (
+                f"refused: none of {len(found.excluded)} set(s) may be called; "
+                f"{first.device}: {first.reason}"
+            )
+        wish = request.activation
+        assert wish is not None
+        one = Running(
+            request.id,
+            request.actor,
+            request.reason,
+            request.scope.value,
+            request.target,
+            wish,
+            known.now_ms,
+            counted_ms=known.now_ms,
+        )
+        self.memory.running[request.id] = one
+        self._call(one, found, known.now_ms, [])
+        short = f"; {found.missing_kw:.0f} kW are missing" if found.missing_kw > 0.0 else ""
+        return (
+            f"{len(one.sets)} set(s) called for {wish.power_kw:g} kW: {found.firm_kw:.0f} kW firm "
+            f"at {wish.probability:.0%}{short}"
+        )
+
+    def _call(self, one: Running, found: Selection, now_ms: int, lost: list[str]) -> None:
+        """Take a selection's sets into an activation; new ones stand in for those lost."""
+        known = {called.device for called in one.live()}
+        new = [chosen for chosen in found.chosen if chosen.device not in known]
+        spread_s = min(SPREAD_EACH_S * len(new), SPREAD_S)
+        for k, chosen in enumerate(new):
+            device = self._generator(chosen.device)
+            early_ms = one.wish.from_ms - int((lead_s(device) + spread_s) * MS_PER_S)
+            wait_ms = int(stagger_s(chosen.device, spread_s, one.id) * MS_PER_S)
+            one.sets.append(
+                Called(
+                    chosen.device,
+                    chosen.site,
+                    chosen.kw,
+                    chosen.odds,
+                    max(early_ms, now_ms) + wait_ms,
+                    0,
+                    lost[k] if k < len(lost) else "",
+                )
+            )
+        one.firm_kw, one.missing_kw = found.firm_kw, found.missing_kw
+        one.in_line = tuple(chosen.device for chosen in found.in_line)
+        self._end_at(one, one.wish.until_ms)
+
+    def _end_at(self, one: Running, until_ms: int) -> None:
+        one.wish = structs.replace(one.wish, until_ms=until_ms)
+        spread_s = min(SPREAD_EACH_S * len(one.sets), SPREAD_S)
+        for called in one.sets:
+            wait_s = stagger_s(called.device, spread_s, f"{one.id}/return")
+            called.end_ms = until_ms + int(wait_s * MS_PER_S)
+
+    def _generator(self, device_id: str) -> Generator:
+        device = self._fleet.device_by_id[device_id]
+        assert isinstance(device, Generator)
+        return device
+
+    def _follow(self, one: Running, known: Known) -> None:
+        """Count what it delivers, note what it lost, and call others in their place."""
+        now_ms, wish = known.now_ms, one.wish
+        if all(called.end_ms <= now_ms for called in one.live()) and wish.until_ms <= now_ms:
+            del self.memory.running[one.id]
+            one.delivered_kw = 0.0
+            self.memory.past.append(one)
+            del self.memory.past[:-MOST_PAST]
+            return
+        lost = []
+        for called in one.live():
+            if now_ms >= called.start_ms and (why := self._lost(called.device, wish, known)):
+                called.lost = why
+                lost.append(called.device)
+                if called.device in known.commitment.failures:
+                    one.failed.append(called.device)
+        self._count(one, known)
+        due = now_ms - one.looked_ms >= LOOK_EVERY_S * MS_PER_S
+        if now_ms < wish.until_ms and (lost or due):
+            one.looked_ms = now_ms
+            self._make_up(one, known, lost)
+
+    def _lost(self, device_id: str, wish: Activation, known: Known) -> str:
+        """Why a called set cannot serve any more; empty while it can."""
+        if (failure := known.commitment.failures.get(device_id)) is not None:
+            return failure.cause
+        if (held := known.operator.overrides.get(device_id)) is not None:
+            return f"held by {held.actor}"
+        context = known.context_of(device_id)
+        if wish.alert_asserted:
+            context = structs.replace(context, alert_asserted=True)
+        device = self._generator(device_id)
+        kw, _ = self._book.power_kw(device, self._fleet.site_by_id[device.site], known)
+        verdict = check(context, Setpoint(device_id, Order.RUN, kw, wish.purpose))
+        return verdict.reason if isinstance(verdict, Refused) else ""
+
+    def _count(self, one: Running, known: Known) -> None:
+        one.delivered_kw = sum(
+            max(reading.power_kw, 0.0)
+            for called in one.live()
+            if (reading := known.snapshot.readings.get(called.device)) is not None
+        )
+        since_ms = max(one.counted_ms, one.wish.from_ms)
+        until_ms = min(known.now_ms, one.wish.until_ms)
+        one.delivered_kwh += one.delivered_kw * max(until_ms - since_ms, 0) / MS_PER_HOUR
+        one.counted_ms = known.now_ms
+
+    def _make_up(self, one: Running, known: Known, lost: list[str]) -> None:
+        """Call further sets when what is left does not carry the target any more."""
+        wish = one.wish
+        left_h = max(wish.until_ms - known.now_ms, 0) / MS_PER_HOUR
+        there = [self._as_called(called, known, left_h) for called in one.live()]
+        one.firm_kw = firm_kw(((c.kw, c.odds) for c in there), wish.probability)
+        one.missing_kw = max(wish.power_kw - one.firm_kw, 0.0)
+        if one.firm_kw >= wish.power_kw * (1.0 - SLACK_FRACTION):
+            return
+        taken = {called.device: "called" for called in one.live()} | self._taken(wish)
+        taken |= dict.fromkeys(one.failed, "failed in this activation")
+        sites = sites_in(self._fleet, *_where(one), wish)
+        others, _ = self._book.judge(sites, wish, known, taken)
+        found = select(
+            wish.power_kw,
+            wish.probability,
+            [*there, *others],
+            (),
+            self._weights,
+            frozenset(candidate.device for candidate in there),
+        )
+        one.sets = [
+            called
+            for called in one.sets
+            if not called.lost or called.device not in {chosen.device for chosen in found.chosen}
+        ]
+        self._call(one, found, known.now_ms, lost)
+
+    def _as_called(self, called: Called, known: Known, left_h: float) -> Candidate:
+        """A set that is called already, with what it can give now and the odds that are left."""
+        device = self._generator(called.device)
+        site = self._fleet.site_by_id[device.site]
+        kw, room_kw = self._book.power_kw(device, site, known)
+        reading = known.snapshot.readings.get(called.device)
+        if called.device in known.commitment.deaf and reading is not None:
+            kw = max(reading.power_kw, 0.0)
+        on = reading is not None and reading.power_kw > 0.0
+        return Candidate(
+            device=called.device,
+            site=site.id,
+            kw=kw,
+            least_kw=0.0,
+            site_room_kw=room_kw,
+            odds=math.exp(-left_h / device.reliability.mttf_h) if on else called.odds,
+            on=on,
+            usd=0.0,
+            fuel=0.0,
+            gas=False,
+            heat_kwh=0.0,
+            run_h=left_h,
+            starts_share=0.0,
+            fuel_share=0.0,
+            permit_share=0.0,
+            recent_h=0.0,
+            light_load=False,
+        )
+
+    def _hold(self, known: Known) -> None:
+        """Who is held on now, and at what power."""
+        before, holds = self.memory.holds, {}
+        for one in self.memory.running.values():
+            holds.update(self._holds(one, known, before))
+        for device_id in before.keys() - holds.keys():
+            self.memory.released[device_id] = before[device_id].text
+        for device_id in holds:
+            self.memory.released.pop(device_id, None)
+        self.memory.holds = holds
+
+    def _holds(self, one: Running, known: Known, before: Mapping[str, Hold]) -> dict[str, Hold]:
+        wish, now_ms = one.wish, known.now_ms
+        held = [called for called in one.live() if called.start_ms <= now_ms < called.end_ms]
+        if now_ms < wish.until_ms:
+            parts = [self._part(called, known) for called in held]
+            ramping = now_ms >= wish.from_ms - RAMP_AHEAD_S * MS_PER_S
+            powers = share(wish.power_kw if ramping else 0.0, parts, self._rooms(parts, known))
+        else:
+            powers = {called.device: _power(before.get(called.device)) for called in held}
+        text = (
+            f"activation of {wish.power_kw:g} kW in {one.target} by {one.actor} "
+            f"({wish.purpose.value.replace('_', ' ')})"
+        )
+        return {
+            called.device: Hold(one.id, powers[called.device], wish.purpose, text, called.replaces)
+            for called in held
+        }
+
+    def _part(self, called: Called, known: Known) -> Part:
+        device = self._generator(called.device)
+        site = self._fleet.site_by_id[device.site]
+        kw, _ = self._book.power_kw(device, site, known)
+        reading = known.snapshot.readings.get(called.device)
+        measured_kw = 0.0 if reading is None else max(reading.power_kw, 0.0)
+        least_kw = min(device.min_load_fraction * device.rated_kw, kw)
+        export = site.transfer.engine_may_export
+        if called.device in known.commitment.deaf:
+            # What it gives is not ours to choose for now.
+            return Part(called.device, site.area, measured_kw, measured_kw, measured_kw)
+        return Part(called.device, site.area, kw, least_kw if export else kw, measured_kw)
+
+    def _rooms(self, parts: list[Part], known: Known) -> dict[str, float | None]:
+        """What the sets of each area may give in all, kW; None where the area stands alone."""
+        rooms: dict[str, float | None] = {}
+        for area_id in dict.fromkeys(part.area for part in parts):
+            status = known.snapshot.areas[area_id]
+            connection = self._fleet.area_by_id[area_id].connection
+            if connection is None or (status.grid is not None and not status.grid.energised):
+                rooms[area_id] = None
+                continue
+            export_kw = connection.export_limit_kw
+            if status.grid is not None:
+                export_kw = min(export_kw, status.grid.export_limit_kw)
+            ours_kw = sum(part.measured_kw for part in parts if part.area == area_id)
+            rooms[area_id] = max(status.need_kw + export_kw - status.generation_kw + ours_kw, 0.0)
+        return rooms
+
+    def merged(self, operator: OperatorMemory) -> OperatorMemory:
+        """Persons' holds with those of activations; a person's own come first.
+
+        Args:
+            operator: what persons hold; handed back as it is when nothing is activated.
+        """
+        holds = {
+            device: Override(hold.power_kw, 0, hold.text, hold.purpose)
+            for device, hold in self.memory.holds.items()
+            if hold.power_kw is not None
+        }
+        if not holds:
+            return operator
+        return structs.replace(operator, overrides={**holds, **operator.overrides})
+
+    def planned(self, plan: PlanNow) -> PlanNow:
+        """What the plan says, with the sets on whose power the dispatch decides."""
+        on = {d: True for d, hold in self.memory.holds.items() if hold.power_kw is None}
+        return PlanNow({**plan.on, **on}, plan.stores) if on else plan
+
+    def asserted(self, device_id: str) -> bool:
+        """Whether an operator asserted the conditions of an alert for a set that is held now."""
+        hold = self.memory.holds.get(device_id)
+        if hold is None:
+            return False
+        one = self.memory.running.get(hold.activation)
+        return one is not None and one.wish.alert_asserted
+
+
+def _where(one: Running) -> tuple[Scope, str]:
+    return Scope(one.scope), one.target
+
+
+def _power(hold: Hold | None) -> float | None:
+    """The power a set was held at last, kW; nothing known: as little as may be."""
+    return 0.0 if hold is None else hold.power_kw

@@ -1,0 +1,375 @@
+"""Which sets of an area start for a target, in which order, and how sure their power is.
+
+Pure arithmetic over candidates. Each set is ranked by one score, a weighted sum of shares between
+0 and 1 (see `Weights`), the smallest first; sets are taken in that order until the power that is
+there with the asked probability reaches the target. That power is exact: it is the quantile of
+the sum of independent two-state sets, built one set after the other (Billinton and Allan,
+Reliability Evaluation of Power Systems, 2nd ed., chapter 2, eq. 2.1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from gridmuster.planning.adequacy import Floats, TwoState, outage_table
+
+#: Steps of the outage grid in a target; a set's outage is rounded up to the step.
+STEPS: Final = 2000
+#: Steps beyond which the grid is made coarser, so that a table stays within some megabytes.
+MOST_STEPS: Final = 50_000
+#: Added to the score of a set that would run below its least load: such sets come last.
+LIGHT_LOAD: Final = 10.0
+#: Odds of failure that count as a whole share of unreliability.
+WORST_ODDS: Final = 0.1
+#: Sets named as next in line.
+MOST_IN_LINE: Final = 5
+#: Slack in comparisons of power, kW.
+WHOLE_KW: Final = 1e-9
+
+
+class Weights(Struct, frozen=True):
+    """What each share counts in a set's score.
+
+    ``cost``: USD for each kWh of the run, start included, of the dearest candidate's.
+    ``efficiency``: heat for each kWh, of the worst candidate's.
+    ``wear``: starts of the last 24 h and this one, of those allowed a day; 0 for a set that runs.
+    ``fuel``: what the run burns, of what is in the tank above the site's reserve.
+    ``permit``: hours of the run, of those that the permit still allows this year.
+    ``reliability``: odds that it does not deliver, of 0.1.
+    ``fairness``: hours it ran lately, of the candidate's that ran most.
+    """
+
+    cost: float
+    efficiency: float
+    wear: float
+    fuel: float
+    permit: float
+    reliability: float
+    fairness: float
+
+
+#: Weights by the fleet's objective; a blend of objectives blends its weights.
+WEIGHTS: Final[dict[str, Weights]] = {
+    "operating-expense": Weights(1.0, 0.0, 0.25, 0.2, 0.25, 0.25, 0.15),
+    "production-cost": Weights(1.0, 0.0, 0.25, 0.2, 0.25, 0.25, 0.15),
+    "efficiency": Weights(0.25, 1.0, 0.25, 0.2, 0.25, 0.25, 0.15),
+    "reliability": Weights(0.25, 0.0, 0.25, 0.3, 0.25, 1.0, 0.15),
+}
+
+
+class Candidate(Struct, frozen=True):
+    """A set that may be called, and what its run through the window means.
+
+    Args:
+        device: its id.
+        site: where it stands; sets of one site share its room.
+        kw: what it gives when it is there, kW.
+        least_kw: least power at which it may be run, kW; 0 where its site's load decides.
+        site_room_kw: what all sets of the site may give together, kW.
+        odds: probability that it delivers through the window.
+        on: whether it runs already.
+        usd: cost of its run, start included, USD.
+        fuel: fuel of its run, l or m3.
+        gas: whether that fuel is metered in m3.
+        heat_kwh: heat of that fuel, kWh (LHV).
+        run_h: length of its run, h.
+        starts_share, fuel_share, permit_share: shares, see `Weights`.
+        recent_h: hours it ran lately, h.
+        light_load: its load would be below its least sustained load (wet stacking).
+    """
+
+    device: str
+    site: str
+    kw: float
+    least_kw: float
+    site_room_kw: float
+    odds: float
+    on: bool
+    usd: float
+    fuel: float
+    gas: bool
+    heat_kwh: float
+    run_h: float
+    starts_share: float
+    fuel_share: float
+    permit_share: float
+    recent_h: float
+    light_load: bool
+
+
+class Chosen(Struct, frozen=True):
+    """A set that was chosen: what it gives and costs, and its score (smaller is better)."""
+
+    device: str
+    site: str
+    kw: float
+    odds: float
+    usd: float
+    fuel: float
+    gas: bool
+    run_h: float
+    on: bool
+    light_load: bool
+    score: float
+
+
+class Excluded(Struct, frozen=True):
+    """A set that was not considered, and why."""
+
+    device: str
+    reason: str
+
+
+class Selection(Struct, frozen=True):
+    """The sets for a target, in order.
+
+    ``firm_kw`` is the power that is there with ``probability``; ``missing_kw`` what it lacks to
+    the target. ``in_line`` are the next sets, in order. ``fuel_l`` and ``fuel_m3`` are kept apart.
+    """
+
+    target_kw: float
+    probability: float
+    chosen: tuple[Chosen, ...]
+    total_kw: float
+    expected_kw: float
+    firm_kw: float
+    firm_95_kw: float
+    firm_99_kw: float
+    missing_kw: float
+    usd: float
+    fuel_l: float
+    fuel_m3: float
+    run_h: float
+    in_line: tuple[Chosen, ...]
+    excluded: tuple[Excluded, ...]
+
+
+def weights_of(objective: Mapping[str, float]) -> Weights:
+    """The weights of an objective or of a blend of them.
+
+    Args:
+        objective: share by objective's name; shares add up to 1.
+    """
+    names = Weights.__struct_fields__
+    known = {name: share for name, share in objective.items() if name in WEIGHTS}
+    if not known:
+        return WEIGHTS["operating-expense"]
+    total = sum(known.values())
+    return Weights(
+        *(
+            sum(share * getattr(WEIGHTS[name], field) for name, share in known.items()) / total
+            for field in names
+        )
+    )
+
+
+def scores(candidates: Sequence[Candidate], weights: Weights) -> dict[str, float]:
+    """The score of each candidate by its id; the smallest is called first.
+
+    Args:
+        candidates: all that may be called; shares of cost, heat and recent hours are taken of the
+            largest among them.
+        weights: what each share counts.
+    """
+    dearest = max((_each_kwh(one, one.usd) for one in candidates), default=0.0)
+    hottest = max((_each_kwh(one, one.heat_kwh) for one in candidates), default=0.0)
+    busiest = max((one.recent_h for one in candidates), default=0.0)
+    return {
+        one.device: weights.cost * _share(_each_kwh(one, one.usd), dearest)
+        + weights.efficiency * _share(_each_kwh(one, one.heat_kwh), hottest)
+        + weights.wear * (0.0 if one.on else min(one.starts_share, 1.0))
+        + weights.fuel * min(one.fuel_share, 1.0)
+        + weights.permit * min(one.permit_share, 1.0)
+        + weights.reliability * min((1.0 - one.odds) / WORST_ODDS, 1.0)
+        + weights.fairness * _share(one.recent_h, busiest)
+        + (LIGHT_LOAD if one.light_load else 0.0)
+        for one in candidates
+    }
+
+
+def _each_kwh(one: Candidate, amount: float) -> float:
+    return amount / max(one.kw * one.run_h, WHOLE_KW)
+
+
+def _share(value: float, of: float) -> float:
+    return value / of if of > 0.0 else 0.0
+
+
+def firm_kw(
+    sets: Iterable[tuple[float, float]], probability: float, step_kw: float | None = None
+) -> float:
+    """The most power that is there with a probability, kW.
+
+    Args:
+        sets: (kW, odds that it is there) of each set, independent of each other.
+        probability: at least this often, 0 to 1.
+        step_kw: step of the outage grid, kW; None: a small share of the sum.
+    """
+    units = [TwoState(kw, odds) for kw, odds in sets if kw > 0.0]
+    total_kw = sum(unit.capacity_kw for unit in units)
+    if not units:
+        return 0.0
+    table = outage_table(units, step_kw or max(total_kw / STEPS, WHOLE_KW))
+    return _quantile(table.probability, table.step_kw, total_kw, probability)
+
+
+def _quantile(odds: Floats, step_kw: float, total_kw: float, probability: float) -> float:
+    """Total less the smallest outage that is not exceeded with the probability, kW."""
+    # A sum of many small odds ends a few ulps below 1.
+    enough = np.cumsum(odds) >= probability - 1e-12
+    first = int(np.argmax(enough)) if bool(enough.any()) else len(odds) - 1
+    return max(total_kw - first * step_kw, 0.0)
+
+
+class _Firm:
+    """The distribution of the power of the sets taken so far."""
+
+    def __init__(self, step_kw: float) -> None:
+        self._step_kw = step_kw
+        self._odds = np.ones(1)
+        self.total_kw = 0.0
+
+    def add(self, kw: float, odds: float) -> None:
+        """One more set."""
+        jump = math.ceil(kw / self._step_kw - 1e-9)
+        grown = np.zeros(len(self._odds) + jump)
+        grown[: len(self._odds)] = odds * self._odds
+        grown[jump:] += (1.0 - odds) * self._odds
+        self._odds = grown
+        self.total_kw += kw
+
+    def firm_kw(self, probability: float) -> float:
+        """Power that is there with a probability, kW."""
+        return _quantile(self._odds, self._step_kw, self.total_kw, probability)
+
+
+def select(
+    target_kw: float,
+    probability: float,
+    candidates: Sequence[Candidate],
+    excluded: Sequence[Excluded] = (),
+    weights: Weights = WEIGHTS["operating-expense"],
+    called: Container[str] = (),
+) -> Selection:
+    """Choose sets in merit order until the target is firm with the probability.
+
+    A set is dropped again when the ones after it made it needless: without a set of ``c`` kW any
+    quantile falls by ``c`` kW at most, so that what is left stays firm.
+
+    Args:
+        target_kw: power asked for, kW.
+        probability: how sure it must be, 0 to 1.
+        candidates: the sets that may be called.
+        excluded: the others, with why; handed on.
+        weights: what counts in the merit order.
+        called: sets that are called already; they come first and are never dropped.
+
+    Returns:
+        The selection; with too few candidates all of them, and what is missing.
+    """
+    score = scores(candidates, weights)
+    order = sorted(
+        candidates, key=lambda one: (one.device not in called, score[one.device], one.device)
+    )
+    room = {one.site: one.site_room_kw for one in candidates}
+    step_kw = _step_kw(target_kw, candidates)
+    firm = _Firm(step_kw)
+    taken: list[Chosen] = []
+    line: list[Chosen] = []
+    crowded: list[Excluded] = []
+    enough = False
+    for one in order:
+        kw = min(one.kw, room[one.site])
+        if kw <= 0.0 or kw < one.least_kw - WHOLE_KW:
+            why = f"other sets of {one.site} use up what the site may give"
+            crowded.append(Excluded(one.device, why))
+            continue
+        made = _chosen(one, kw, score[one.device])
+        held = one.device in called
+        enough = enough or (not held and firm.firm_kw(probability) >= target_kw - WHOLE_KW)
+        if enough:
+            if len(line) == MOST_IN_LINE:
+                break
+            line.append(made)
+            continue
+        firm.add(kw, one.odds)
+        room[one.site] -= kw
+        taken.append(made)
+    chosen = _needed(taken, called, target_kw, probability, step_kw)
+    kept = {one.device for one in chosen}
+    line = [*(one for one in taken if one.device not in kept), *line]
+    return _result(target_kw, probability, chosen, line, [*excluded, *crowded], step_kw)
+
+
+def _step_kw(target_kw: float, candidates: Sequence[Candidate]) -> float:
+    total_kw = sum(one.kw for one in candidates)
+    return max(target_kw / STEPS, min(total_kw, 2.0 * target_kw) / MOST_STEPS, WHOLE_KW)
+
+
+def _chosen(one: Candidate, kw: float, score: float) -> Chosen:
+    return Chosen(
+        one.device,
+        one.site,
+        kw,
+        one.odds,
+        one.usd,
+        one.fuel,
+        one.gas,
+        one.run_h,
+        one.on,
+        one.light_load,
+        score,
+    )
+
+
+def _needed(
+    taken: list[Chosen],
+    called: Container[str],
+    target_kw: float,
+    probability: float,
+    step_kw: float,
+) -> list[Chosen]:
+    """Those of the sets that the target needs, in order."""
+    pairs = [(one.kw, one.odds) for one in taken]
+    spare_kw = firm_kw(pairs, probability, step_kw) - target_kw
+    kept = []
+    for one in reversed(taken):
+        if one.kw <= spare_kw and one.device not in called:
+            spare_kw -= one.kw
+        else:
+            kept.append(one)
+    return kept[::-1]
+
+
+def _result(
+    target_kw: float,
+    probability: float,
+    chosen: list[Chosen],
+    line: list[Chosen],
+    excluded: list[Excluded],
+    step_kw: float,
+) -> Selection:
+    pairs = [(one.kw, one.odds) for one in chosen]
+    firm = firm_kw(pairs, probability, step_kw)
+    return Selection(
+        target_kw,
+        probability,
+        tuple(chosen),
+        sum(kw for kw, _ in pairs),
+        sum(kw * odds for kw, odds in pairs),
+        firm,
+        firm_kw(pairs, 0.95, step_kw),
+        firm_kw(pairs, 0.99, step_kw),
+        max(target_kw - firm, 0.0),
+        sum(one.usd for one in chosen),
+        sum(one.fuel for one in chosen if not one.gas),
+        sum(one.fuel for one in chosen if one.gas),
+        sum(one.run_h for one in chosen),
+        tuple(line[:MOST_IN_LINE]),
+        tuple(excluded),
+    )
