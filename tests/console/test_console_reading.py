@@ -223,12 +223,13 @@ def test_every_operation_is_described(client: httpx.Client) -> None:
     document = get(client, "openapi.json")
     assert document["openapi"].startswith("3.1")
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert document["components"]["securitySchemes"]["session"]["in"] == "cookie"
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             where = f"{method} {path}"
             assert operation["summary"] and operation["description"], where
             assert operation["tags"], where
-            assert {"200", "204"} & set(operation["responses"]), where
+            assert {"200", "204", "303"} & set(operation["responses"]), where
             assert "500" in operation["responses"], where
             secured = operation["x-role"] != "none"
             assert bool(operation["security"]) is secured, where

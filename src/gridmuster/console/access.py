@@ -12,25 +12,36 @@ from starlette.responses import Response
 
 from gridmuster.console.auth import Auth, Caller, Role
 from gridmuster.console.guard import SAFE_METHODS
+from gridmuster.console.pacing import Pace
 from gridmuster.console.problems import Problem
-from gridmuster.console.sessions import COOKIE, CSRF_HEADER, Session, Sessions
+from gridmuster.console.sessions import (
+    CSRF_HEADER,
+    LEFT_HEADER,
+    Session,
+    Sessions,
+    cookie_name,
+)
 
 #: Key in a route's OpenAPI entry that names the least role it needs; "none" needs no token.
 ROLE_KEY = "x-role"
 OPEN = "none"
+#: And one that says that its calls are not counted: what must work however much was sent before.
+UNPACED_KEY = "x-unpaced"
 
 _log = structlog.get_logger(__name__)
 
 
-def needs(role: Role | None) -> dict[str, Any]:
+def needs(role: Role | None, paced: bool = True) -> dict[str, Any]:
     """The ``openapi_extra`` of a route that needs a role; None: no token.
 
     Args:
         role: the least role that may call it.
+        paced: whether what it is sent counts as a command of the caller's `Pace`.
     """
     if role is None:
         return {ROLE_KEY: OPEN, "security": []}
-    return {ROLE_KEY: role.word, "security": [{"token": []}]}
+    found: dict[str, Any] = {ROLE_KEY: role.word, "security": [{"token": []}, {"session": []}]}
+    return found if paced else {**found, UNPACED_KEY: True}
 
 
 class SecuredRoute(APIRoute):
@@ -45,11 +56,15 @@ class SecuredRoute(APIRoute):
         if word == OPEN:
             return inner
         role = Role[word.upper()]
+        paced = UNPACED_KEY not in (self.openapi_extra or {})
 
         async def handler(request: Request) -> Response:
             address = request.client.host if request.client else ""
             try:
                 caller, session = _enter(request, role, address)
+                if paced and request.method not in SAFE_METHODS:
+                    pace: Pace = request.app.state.pace
+                    pace.take(caller.name)
             except Problem as problem:
                 _log.warning(
                     "request denied",
@@ -60,7 +75,11 @@ class SecuredRoute(APIRoute):
                 )
                 raise
             request.state.caller, request.state.session = caller, session
-            return await inner(request)
+            response = await inner(request)
+            if session is not None:
+                sessions: Sessions = request.app.state.sessions
+                response.headers[LEFT_HEADER] = str(max(0, int(sessions.left_s(session))))
+            return response
 
         return handler
 
@@ -73,7 +92,7 @@ def _enter(request: Request, role: Role, address: str) -> tuple[Caller, Session 
     """
     auth: Auth = request.app.state.auth
     token = request.headers.get("authorization")
-    cookie = request.cookies.get(COOKIE)
+    cookie = request.cookies.get(cookie_name(request))
     if token is not None or cookie is None:
         return auth.require(token, role, address), None
     sessions: Sessions = request.app.state.sessions

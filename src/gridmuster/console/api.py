@@ -15,18 +15,21 @@ from starlette.responses import Response
 
 import gridmuster
 from gridmuster.console import entering, operating, pages, places, reading, table, tallies, trend
+from gridmuster.console import oidc_entering
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
+from gridmuster.console.doors import Entry
 from gridmuster.console.feed import MIN_INTERVAL_S, Feed
 from gridmuster.console.guard import Guard
 from gridmuster.console.idempotency import Answers
 from gridmuster.console.layout import Charts
 from gridmuster.console.loopback import LOOPBACK_NAMES
+from gridmuster.console.oidc_entering import router as oidc_router
 from gridmuster.console.pages import Bundle
 from gridmuster.console.plant import Plant
 from gridmuster.console.problems import Problem, problem_response
 from gridmuster.console.schema import install
-from gridmuster.console.sessions import Sessions
+from gridmuster.console.doors import Entry
 
 #: Most faults that one answer lists.
 MAX_FAULTS = 20
@@ -38,6 +41,7 @@ def create_app(
     hosts: Iterable[str] = (),
     min_interval_s: float = MIN_INTERVAL_S,
     bundle: Bundle | None = None,
+    entry: Entry | None = None,
 ) -> FastAPI:
     """The API over a running center.
 
@@ -47,6 +51,7 @@ def create_app(
         hosts: names, without port, that requests may be addressed to, besides loopback's.
         min_interval_s: shortest time between two editions of the stream, s of real time.
         bundle: the pages; None: those of the package.
+        entry: sessions, pace and ways to sign in; None: the usual ones.
     """
 
     @contextlib.asynccontextmanager
@@ -74,7 +79,8 @@ def create_app(
     app.state.feed.follow(app.state.trend.take)
     app.state.counter = tallies.Counter(plant)
     app.state.answers = Answers()
-    app.state.sessions = Sessions()
+    doors = Entry() if entry is None else entry
+    app.state.sessions, app.state.pace, app.state.oidc = doors.sessions, doors.pace, doors.oidc
     app.state.bundle = Bundle() if bundle is None else bundle
     app.router.route_class = SecuredRoute
     app.include_router(reading.router)
@@ -84,6 +90,7 @@ def create_app(
     app.include_router(tallies.router)
     app.include_router(operating.router)
     app.include_router(entering.router)
+    app.include_router(oidc_router)
     app.include_router(pages.router)
     _add_openapi(app)
     app.add_middleware(Guard, hosts=LOOPBACK_NAMES | {host.lower() for host in hosts})

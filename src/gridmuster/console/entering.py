@@ -5,26 +5,48 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
+import structlog
 from fastapi import APIRouter, Request
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gridmuster.console.access import SecuredRoute, caller_of, needs
-from gridmuster.console.auth import Auth, Role
+from gridmuster.console.auth import Auth, Caller, Role
 from gridmuster.console.schema import answer, problems
-from gridmuster.console.sessions import COOKIE, Session, Sessions
+from gridmuster.console.sessions import (
+    CODE_LIFETIME_S,
+    CODE_PREFIX,
+    Session,
+    Sessions,
+    cookie_name,
+)
 
-router = APIRouter(prefix="/api/v1/session", route_class=SecuredRoute, tags=["session"])
+router = APIRouter(prefix="/api/v1", route_class=SecuredRoute, tags=["session"])
+_log = structlog.get_logger(__name__)
 
 
 class SignIn(BaseModel):
-    """A token to sign in with."""
+    """A token to sign in with, or a code that signs in once."""
 
     model_config = ConfigDict(extra="forbid")
     token: Annotated[
         str,
-        Field(min_length=1, max_length=4096, description="a token of the center; it is not kept"),
+        Field(
+            min_length=1,
+            max_length=4096,
+            description="a token of the center, or a code to sign in with once; it is not kept",
+        ),
+    ]
+
+
+class SignOut(BaseModel):
+    """Whose sessions are to end."""
+
+    model_config = ConfigDict(extra="forbid")
+    session: Annotated[
+        str | None,
+        Field(max_length=64, description="id of a session in the list; null: all sessions"),
     ]
 
 
@@ -40,53 +62,106 @@ class SessionDocument(Struct, frozen=True):
     expires_s: float | None
 
 
-def _sessions(request: Request) -> Sessions:
+class SignInCode(Struct, frozen=True):
+    """A code that signs in once: put it behind the page's address as ``#token=CODE``."""
+
+    code: str
+    expires_s: float | None
+
+
+class SessionRow(Struct, frozen=True):
+    """A session that lasts."""
+
+    id: str
+    name: str
+    role: str
+    address: str
+    begun_age_s: float
+    used_age_s: float
+    expires_s: float | None
+    yours: bool
+
+
+class SessionList(Struct, frozen=True):
+    """Who is signed in in all, the one used last at the end."""
+
+    sessions: list[SessionRow]
+
+
+class SignedOut(Struct, frozen=True):
+    """How many sessions ended."""
+
+    ended: int
+
+
+class Ways(Struct, frozen=True):
+    """How a person may sign in: always by token; ``oidc`` names the company's own way, if any."""
+
+    oidc: str
+
+
+def sessions_of(request: Request) -> Sessions:
+    """The sessions of the application."""
     sessions: Sessions = request.app.state.sessions
     return sessions
 
 
-def session_answer(request: Request, session: Session) -> Response:
-    """Tell a browser its session, and give it the cookie."""
-    sessions = _sessions(request)
-    document = SessionDocument(
-        session.caller.name,
-        session.caller.role.word,
-        session.csrf,
-        round(sessions.left_s(session), 1),
-    )
-    response = Response(msgspec.json.encode(document), media_type="application/json")
+def _json(document: Struct) -> Response:
+    return Response(msgspec.json.encode(document), media_type="application/json")
+
+
+def set_cookie(request: Request, response: Response, session: Session) -> None:
+    """Give a browser its session."""
     response.set_cookie(
-        COOKIE,
+        cookie_name(request),
         session.id,
         path="/",
         secure=request.url.scheme == "https",
         httponly=True,
         samesite="strict",
     )
-    return response
+
+
+def begin_session(request: Request, caller: Caller) -> Session:
+    """A new session for somebody; the one whose cookie came along ends.
+
+    It is always a new one, so that nobody can be made to use one that another knows.
+    """
+    sessions = sessions_of(request)
+    sessions.end(request.cookies.get(cookie_name(request), ""))
+    address = request.client.host if request.client else ""
+    _log.info("signed in", actor=caller.name, role=caller.role.word, address=address)
+    return sessions.begin(caller, address)
+
+
+def _session_document(request: Request, session: Session) -> SessionDocument:
+    left_s = round(sessions_of(request).left_s(session), 1)
+    return SessionDocument(session.caller.name, session.caller.role.word, session.csrf, left_s)
 
 
 @router.post(
-    "",
+    "/session",
     summary="Sign a browser in",
     openapi_extra=needs(None),
-    responses=answer(SessionDocument, 401, 422, 429),
+    responses=answer(SessionDocument, 401, 413, 422, 429),
 )
 async def sign_in(request: Request, body: SignIn) -> Response:
-    """Takes a token once and sets a cookie that no script can read.
-
-    The session is always a new one, so that nobody can be made to use one that another knows.
-    """
-    auth: Auth = request.app.state.auth
-    address = request.client.host if request.client else ""
-    caller = auth.require(f"Bearer {body.token}", Role.VIEWER, address)
-    sessions = _sessions(request)
-    sessions.end(request.cookies.get(COOKIE, ""))
-    return session_answer(request, sessions.begin(caller))
+    """Takes a token once and sets a cookie that no script can read."""
+    caller = None
+    if body.token.startswith(CODE_PREFIX):
+        caller = sessions_of(request).redeem(body.token)
+    if caller is None:
+        auth: Auth = request.app.state.auth
+        address = request.client.host if request.client else ""
+        caller = auth.require(f"Bearer {body.token}", Role.VIEWER, address)
+    session = begin_session(request, caller)
+    response = _json(_session_document(request, session))
+    set_cookie(request, response, session)
+    return response
 
 
 @router.get(
-    "",
+    "/session",
     summary="Who is signed in here",
     openapi_extra=needs(Role.VIEWER),
     responses=answer(SessionDocument),
@@ -95,24 +170,91 @@ async def who(request: Request) -> Response:
     """Name, role and the secret that commands by cookie must carry; a token needs no secret."""
     session: Session | None = request.state.session
     if session is not None:
-        return session_answer(request, session)
+        return _json(_session_document(request, session))
     caller = caller_of(request)
-    document = SessionDocument(caller.name, caller.role.word, "", None)
-    return Response(msgspec.json.encode(document), media_type="application/json")
+    return _json(SessionDocument(caller.name, caller.role.word, "", None))
+
+
+@router.get(
+    "/session/ways",
+    summary="How people sign in here",
+    openapi_extra=needs(None),
+    responses=answer(Ways),
+)
+async def ways(request: Request) -> Response:
+    """Asked by the page before anybody is signed in."""
+    return _json(Ways(request.app.state.oidc.name if request.app.state.oidc else ""))
 
 
 @router.post(
-    "/end",
+    "/session/code",
+    summary="A code that signs in once",
+    openapi_extra=needs(Role.VIEWER),
+    responses=answer(SignInCode),
+)
+async def new_code(request: Request) -> Response:
+    """For opening the page in a browser without showing it the token; good for two minutes."""
+    code = sessions_of(request).new_code(caller_of(request))
+    return _json(SignInCode(code, CODE_LIFETIME_S))
+
+
+@router.post(
+    "/session/end",
     status_code=204,
     summary="Sign out",
-    openapi_extra=needs(Role.VIEWER),
+    openapi_extra=needs(Role.VIEWER, paced=False),
     responses={204: {"description": "Signed out"}, **problems(403)},
 )
 async def sign_out(request: Request) -> Response:
     """Ends the session of this browser."""
     session: Session | None = request.state.session
     if session is not None:
-        _sessions(request).end(session.id)
+        sessions_of(request).end(session.id)
     response = Response(status_code=204)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    secure = request.url.scheme == "https"
+    response.delete_cookie(
+        cookie_name(request), path="/", secure=secure, httponly=True, samesite="strict"
+    )
     return response
+
+
+@router.get(
+    "/sessions",
+    summary="Who is signed in in all",
+    openapi_extra=needs(Role.ADMIN),
+    responses=answer(SessionList),
+)
+async def list_sessions(request: Request) -> Response:
+    """Every browser's session: whose, from where, since when, and when it ends."""
+    sessions, own = sessions_of(request), request.state.session
+    return _json(
+        SessionList(
+            [
+                SessionRow(
+                    session.mark,
+                    session.caller.name,
+                    session.caller.role.word,
+                    session.address,
+                    round(sessions.age_s(session), 1),
+                    round(sessions.idle_s(session), 1),
+                    round(sessions.left_s(session), 1),
+                    session is own,
+                )
+                for session in sessions.all()
+            ]
+        )
+    )
+
+
+@router.post(
+    "/sessions/end",
+    summary="Sign others out, or everybody everywhere",
+    openapi_extra=needs(Role.ADMIN, paced=False),
+    responses=answer(SignedOut, 413),
+)
+async def end_sessions(request: Request, body: SignOut) -> Response:
+    """Ends one session or all, this browser's included. Tokens stay valid."""
+    wanted = body.session
+    ended = sessions_of(request).end_where(lambda one: wanted is None or one.mark == wanted)
+    _log.warning("sessions ended", actor=caller_of(request).name, which=wanted or "all", n=ended)
+    return _json(SignedOut(ended))

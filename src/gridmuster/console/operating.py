@@ -80,7 +80,7 @@ async def release(request: Request, body: Command, key: Key = None) -> Response:
     "/emergency-stop",
     tags=["operate"],
     summary="Stop devices at once and keep them stopped",
-    openapi_extra=needs(ROLES[Action.EMERGENCY_STOP]),
+    openapi_extra=needs(ROLES[Action.EMERGENCY_STOP], paced=False),
     responses=GIVEN,
 )
 async def emergency_stop(request: Request, body: Command, key: Key = None) -> Response:

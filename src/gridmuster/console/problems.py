@@ -18,6 +18,7 @@ TITLES: Final[dict[str, str]] = {
     "no-token": "A token is needed",
     "wrong-token": "The token is not known here",
     "too-many-attempts": "Too many attempts without a valid token",
+    "too-many-commands": "Too many commands at once",
     "session-over": "Nobody is signed in here",
     "forged-request": "A command from a browser must carry its session's secret",
     "role-too-low": "The token's role may not do this",

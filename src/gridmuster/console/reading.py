@@ -29,8 +29,10 @@ from gridmuster.console.messages import TOPICS, forecast_row, json_schema
 from gridmuster.console.plant import Plant
 from gridmuster.console.problems import Problem, unknown_subject
 from gridmuster.console.schema import answer
+from gridmuster.console.sessions import Session, Sessions
 from gridmuster.console.sitestates import SITES_TOPIC
-from gridmuster.console.stream import MAX_STREAMS, EventStream
+from gridmuster.console.sessions import Session, Sessions
+from gridmuster.console.stream import MAX_STREAMS, EventStream, Hold
 
 MAX_PAGE = 1000
 READ = needs(Role.VIEWER)
@@ -336,7 +338,10 @@ async def stream(
     wanted = _topics(topics)
     if feed.readers >= MAX_STREAMS:
         raise Problem(503, "busy", f"{MAX_STREAMS} streams are open; that is the limit.")
-    return EventStream(feed, wanted, feed.after(last_event_id or since), every_s)
+    session: Session | None = request.state.session
+    sessions: Sessions = request.app.state.sessions
+    hold = None if session is None else Hold(session, sessions)
+    return EventStream(feed, wanted, feed.after(last_event_id or since), every_s, hold=hold)
 
 
 @router.get(

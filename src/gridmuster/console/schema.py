@@ -34,7 +34,7 @@ ERRORS: Final[dict[int, str]] = {
     409: "The center would not do it, and says why",
     413: "The body is too large",
     422: "The request is not valid, or its Idempotency-Key was used for another",
-    429: "Too many attempts without a valid token",
+    429: "Too many attempts without a valid token, or too many commands",
     500: "An error in the program",
     503: "Too much at once, or the center has stopped",
     504: "The center has not answered yet",
@@ -135,7 +135,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
             "type": "http",
             "scheme": "bearer",
             "description": "A token of the center's token folder; roles: viewer, operator, admin.",
-        }
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "gridmuster_session",
+            "description": "A browser's session; the name ends in the port, like _8420. Whatever "
+            "is not read only also needs the session's secret in X-CSRF-Token.",
+        },
     }
     for path in found["paths"].values():
         for operation in path.values():

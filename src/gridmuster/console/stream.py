@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Final
 
 from starlette.responses import Response
@@ -12,12 +12,40 @@ from starlette.types import Receive, Scope, Send
 
 from gridmuster.console.feed import Feed, Reader
 from gridmuster.console.messages import HEARTBEAT_S
+from gridmuster.console.sessions import Session, Sessions
 
 #: A client that takes nothing for so long is dropped, s.
 SEND_TIMEOUT_S: Final = 30.0
 #: Streams open at once; one more is answered with 503.
 MAX_STREAMS: Final = 256
 RETRY_MS: Final = 2000
+
+
+class Hold:
+    """What keeps a stream open besides its client: a session that lasts.
+
+    Args:
+        session: whose stream it is.
+        sessions: where it lasts.
+    """
+
+    def __init__(self, session: Session, sessions: Sessions) -> None:
+        self._session = session
+        self._sessions = sessions
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the session still lasts."""
+        return self._sessions.alive(self._session)
+
+    @contextmanager
+    def ending(self, end: Callable[[], None]) -> Iterator[None]:
+        """Have something called when the session ends, for the length of a with statement."""
+        self._session.endings.add(end)
+        try:
+            yield
+        finally:
+            self._session.endings.discard(end)
 
 
 class EventStream(Response):
@@ -32,6 +60,7 @@ class EventStream(Response):
         after: the edition the client has, or None.
         every_s: shortest time between two editions for this client, s of real time.
         heartbeat_s: longest silence, s.
+        hold: ends the stream with the session that asked for it; None: a token did.
     """
 
     media_type = "text/event-stream"
@@ -43,6 +72,7 @@ class EventStream(Response):
         after: int | None,
         every_s: float = 0.0,
         heartbeat_s: float = HEARTBEAT_S,
+        hold: Hold | None = None,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
@@ -51,6 +81,7 @@ class EventStream(Response):
         self._after = after
         self._every_s = every_s
         self._heartbeat_s = heartbeat_s
+        self._hold = hold
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one client."""
@@ -60,7 +91,7 @@ class EventStream(Response):
             "headers": self.raw_headers,
         }
         await send(start)
-        with self._feed.reader() as reader:
+        with self._feed.reader() as reader, self._held(reader):
             watcher = asyncio.ensure_future(_close_on_disconnect(receive, reader))
             try:
                 await self._send_editions(reader, send)
@@ -70,9 +101,12 @@ class EventStream(Response):
                 watcher.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    def _held(self, reader: Reader) -> AbstractContextManager[None]:
+        return nullcontext() if self._hold is None else self._hold.ending(reader.close)
+
     async def _send_editions(self, reader: Reader, send: Send) -> None:
         body = b"retry: %d\n\n" % RETRY_MS
-        while not reader.end.is_set():
+        while not reader.end.is_set() and (self._hold is None or self._hold.lasts):
             reader.wake.clear()
             if self._after != self._feed.edition:
                 body += self._feed.events(self._topics, self._after)
