@@ -13,6 +13,7 @@ from msgspec import structs
 
 from gridmuster import __version__
 from gridmuster.center.changes import DataChange, History
+from gridmuster.center.account import DeviceAccount, StartView, account_of
 from gridmuster.center.memory import Outbox
 from gridmuster.center.view import AuditEntry, Mode, PlantView, Rejected, Submitted
 from gridmuster.clock import Clock, monotonic_s
@@ -26,8 +27,10 @@ from gridmuster.runtime.fleet_change import (
     new_core,
     prepare_change,
 )
+from gridmuster.runtime.plandesk import PlanDesk
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
+from gridmuster.runtime.startlog import StartLog
 from gridmuster.signals import Frame, OperatorRequest, decode, encode
 from gridmuster.topics import Topics
 from gridmuster.units import MS_PER_S
@@ -73,6 +76,7 @@ class LiveCenter:
     ) -> None:
         self.recorded = recorded
         self.stats = CenterStats()
+        self.plans = PlanDesk(lambda: self.recorded.core.state.planning.solution)
         self._bus = bus
         self._clock = clock
         self._solver = solver
@@ -87,6 +91,7 @@ class LiveCenter:
         self._requests: dict[str, tuple[OperatorRequest, asyncio.Future[str]]] = {}
         self._audit: deque[AuditEntry] = deque(maxlen=AUDIT_LIMIT)
         self._audit_count = 0
+        self._starts = StartLog(self._topics.decision)
         self._stopping = False
         self._wanted: Wanted | None = None
         self._lessons = Lessons()
@@ -95,6 +100,14 @@ class LiveCenter:
     def fleet(self) -> Fleet:
         """The fleet that is commanded."""
         return self.recorded.core.fleet
+
+    def account(self, device: str) -> DeviceAccount:
+        """Permit hours, starts, calls and failures of a device of the fleet."""
+        return account_of(self.fleet, self.recorded.core.state, device)
+
+    def starts(self, device: str) -> list[StartView]:
+        """Why a device was started and stopped in this session, the latest first."""
+        return self._starts.of(device)
 
     async def run(self, until_ms: int | None = None) -> None:
         """Run cycles until `stop`, or until a plant time.
@@ -134,6 +147,7 @@ class LiveCenter:
         """End after the cycle under way."""
         self._stopping = True
         self._news.set()
+        self.plans.close()
 
     async def _wait_turn(self, due_ms: int) -> bool:
         started_s = monotonic_s()
@@ -177,6 +191,7 @@ class LiveCenter:
                 expires_ms = frame.at_ms + int(self.recorded.core.config.ttl_s * MS_PER_S)
             self._bus.publish(frame.topic, frame.payload, retain=retain, expires_at_ms=expires_ms)
         if outbox is not None:
+            self._starts.take(outbox.frames)
             self._ask_plan(outbox)
         self._answer_requests()
         if not self.recorded.refusing:
@@ -193,6 +208,7 @@ class LiveCenter:
     def _ask_plan(self, outbox: Outbox) -> None:
         if outbox.plan_request is None:
             return
+        self.plans.asked(outbox.plan_request)
         loop = asyncio.get_running_loop()
 
         def done(solution: bytes) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gridmuster.center.first_look import first_problem
 from gridmuster.clock import parse_iso
 from gridmuster.fleet.model import Fleet
 from gridmuster.planning import PlanLimits, PlanSolution, solve
+from gridmuster.planning.comparing import Compared, compare
 
 
 def plan_day(fleet: Fleet, start: str, gap: float = 1e-3) -> PlanSolution:
@@ -23,3 +26,17 @@ def plan_day(fleet: Fleet, start: str, gap: float = 1e-3) -> PlanSolution:
         ValueError: for a time without an offset.
     """
     return solve(first_problem(fleet, parse_iso(start)), PlanLimits(gap=gap))
+
+
+def compare_day(fleet: Fleet, start: str, limits: PlanLimits | None = None) -> Iterator[Compared]:
+    """The same day of a fleet planned for each of the four objectives, one after the other.
+
+    Args:
+        fleet: the fleet; its own objectives do not count.
+        start: when the day begins, ISO 8601 with an offset.
+        limits: how long and how well to solve each; None: the planner's own.
+
+    Raises:
+        ValueError: for a time without an offset.
+    """
+    return compare(first_problem(fleet, parse_iso(start)), limits)
