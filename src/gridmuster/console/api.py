@@ -14,7 +14,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import gridmuster
-from gridmuster.console import entering, operating, pages, places, reading, table, tallies, trend
+from gridmuster.console import (
+    dossier,
+    entering,
+    operating,
+    pages,
+    places,
+    reading,
+    table,
+    tallies,
+    traces,
+    trend,
+)
 from gridmuster.console import oidc_entering
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
@@ -77,6 +88,10 @@ def create_app(
     app.state.feed = Feed(plant, min_interval_s, app.state.charts)
     app.state.trend = trend.Trend()
     app.state.feed.follow(app.state.trend.take)
+    app.state.traces = traces.Traces()
+    app.state.feed.follow(app.state.traces.take)
+    app.state.chronicle = dossier.Chronicle()
+    app.state.feed.follow(app.state.chronicle.take)
     app.state.counter = tallies.Counter(plant)
     app.state.answers = Answers()
     doors = Entry() if entry is None else entry
@@ -85,6 +100,8 @@ def create_app(
     app.router.route_class = SecuredRoute
     app.include_router(reading.router)
     app.include_router(table.router)
+    app.include_router(traces.router)
+    app.include_router(dossier.router)
     app.include_router(places.router)
     app.include_router(trend.router)
     app.include_router(tallies.router)

@@ -342,7 +342,7 @@ Sort = Annotated[
     tags=["plant"],
     summary="The fleet as a table: the rows in view",
     openapi_extra=needs(Role.VIEWER),
-    responses=answer("TableWindow"),
+    responses=answer(TableWindow),
 )
 async def table(
     request: Request,

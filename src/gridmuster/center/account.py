@@ -1,0 +1,108 @@
+"""What the core knows of one device beyond its view: permit hours, starts, calls and failures."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from gridmuster.center.memory import CoreState
+from gridmuster.fleet.devices import Generator
+from gridmuster.fleet.model import Fleet
+from gridmuster.safety import permits
+from gridmuster.signals import Purpose
+
+
+class PermitAccount(Struct, frozen=True):
+    """An engine's permit and how much of it is used this calendar year, h.
+
+    ``cap_h`` is what the permit allows outside real outages, ``stop_h`` the hours at which runs
+    end and starts are refused, both null without a cap. ``used_h`` counts against them,
+    ``before_h`` of it from before the center saw the engine; ``by_purpose_h`` is what it ran since.
+    """
+
+    permit_class: str
+    purposes: list[str]
+    cap_h: float | None
+    stop_h: float | None
+    used_h: float
+    before_h: float
+    left_h: float | None
+    by_purpose_h: dict[str, float]
+
+
+class StartView(Struct, frozen=True):
+    """Why a device was started or stopped, as recorded: trigger, legal basis, what came second."""
+
+    at_ms: int
+    order: str
+    trigger: str
+    legal_basis: str
+    binding: str
+    runner_up: str
+    text: str
+
+
+class DeviceAccount(Struct, frozen=True):
+    """What the core keeps about one device.
+
+    ``on_since_ms`` is when it was seen to come on or go off last (``on`` says which), null when
+    that was before it was seen. ``called_ms``: since when it is asked to run. ``failure``: why it
+    is left alone, until ``retry_ms`` or a reset.
+    """
+
+    device: str
+    permit: PermitAccount | None
+    starts_24h: int
+    max_starts_per_day: int | None
+    on: bool | None
+    on_since_ms: int | None
+    called_ms: int | None
+    failure: str
+    failed_ms: int | None
+    retry_ms: int | None
+
+
+def account_of(fleet: Fleet, state: CoreState, device_id: str) -> DeviceAccount:
+    """What the core keeps about a device.
+
+    Args:
+        fleet: the fleet.
+        state: the core's memory.
+        device_id: one of the fleet's devices.
+
+    Raises:
+        KeyError: when the fleet has no such device.
+    """
+    device = fleet.device_by_id[device_id]
+    life = state.calls.lives.get(device_id)
+    call = state.calls.calls.get(device_id)
+    failure = state.commitment.failures.get(device_id)
+    generator = isinstance(device, Generator)
+    return DeviceAccount(
+        device=device_id,
+        permit=_permit(device, state) if isinstance(device, Generator) else None,
+        starts_24h=state.ledger.starts_24h(device_id),
+        max_starts_per_day=device.max_starts_per_day if generator else None,
+        on=None if life is None else life.on,
+        on_since_ms=None if life is None or life.since_ms == 0 else life.since_ms,
+        called_ms=None if call is None else call.since_ms,
+        failure="" if failure is None else failure.cause,
+        failed_ms=None if failure is None else failure.at_ms,
+        retry_ms=None if failure is None or failure.until_ms <= 0 else failure.until_ms,
+    )
+
+
+def _permit(device: Generator, state: CoreState) -> PermitAccount:
+    permit = device.permit
+    counted = state.ledger.accounts.get(device.id)
+    used_h = permit.hours_used_h + state.ledger.counted_h(device.id)
+    allowed = permits.RULES[permit.permit_class].purposes
+    return PermitAccount(
+        permit_class=permit.permit_class.value,
+        purposes=[purpose.value for purpose in Purpose if purpose in allowed],
+        cap_h=permits.cap_h(permit),
+        stop_h=permits.stop_h(permit),
+        used_h=used_h,
+        before_h=permit.hours_used_h,
+        left_h=permits.hours_left_h(permit, used_h),
+        by_purpose_h={} if counted is None else dict(counted.hours_h),
+    )
