@@ -93,6 +93,18 @@ class Plant {
     };
   }
 
+  /** Also follow a topic that is not made of rows; `take` gets each message as it came. */
+  hear(topic: string, take: (data: string) => void): () => void {
+    this.#hearers.set(topic, take);
+    this.#reopenSoon();
+    return () => {
+      this.#hearers.delete(topic);
+      this.#reopenSoon();
+    };
+  }
+
+  #hearers = new Map<string, (data: string) => void>();
+
   #topics(): Topic[] {
     const extra = [...this.#wanted].filter(([, count]) => count > 0).map(([topic]) => topic);
     return [...new Set([...ALWAYS, ...extra])].sort();
@@ -104,14 +116,18 @@ class Plant {
   #reopenSoon(): void {
     window.clearTimeout(this.#restart);
     this.#restart = window.setTimeout(() => {
-      if (this.#source && this.#opened !== this.#topics().join()) this.#open();
+      if (this.#source && this.#opened !== this.#asked()) this.#open();
     }, 50);
+  }
+
+  #asked(): string {
+    return [...this.#topics(), ...[...this.#hearers.keys()].sort()].join();
   }
 
   #open(): void {
     this.#source?.close();
     const topics = this.#topics();
-    this.#opened = topics.join();
+    this.#opened = this.#asked();
     const source = new EventSource(`/api/v1/stream?topics=${this.#opened}&every_s=${EVERY_S}`);
     this.#source = source;
     source.onopen = () => {
@@ -123,6 +139,12 @@ class Plant {
     };
     for (const topic of topics) {
       source.addEventListener(topic, (event) => this.#merge(topic, event.data as string));
+    }
+    for (const [topic, take] of this.#hearers) {
+      source.addEventListener(topic, (event) => {
+        take(event.data as string);
+        this.#word();
+      });
     }
     source.addEventListener("plant", (event) => this.#end(event.data as string));
   }

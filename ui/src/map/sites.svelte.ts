@@ -1,0 +1,153 @@
+// The sites of the fleet: where they are, read once, and what each does now, from the stream.
+
+import { get } from "../lib/api";
+import { plant } from "../lib/plant.svelte";
+import { merged, type SitesMessage } from "./codes";
+import { xOf, yOf, type Box } from "./mercator";
+
+export interface AreaPlace {
+  id: string;
+  name: string;
+  islanded: boolean;
+  border: { type: "Polygon"; coordinates: [number, number][][] };
+}
+
+interface PlacesDocument {
+  fleet: string;
+  name: string;
+  order: string;
+  areas: AreaPlace[];
+  time_zones: string[];
+  kinds: string[][];
+  sites: {
+    ids: string[];
+    names: string[];
+    area: number[];
+    longitude: number[];
+    latitude: number[];
+    zone: number[];
+    kind: number[];
+  };
+}
+
+/** The document with what drawing and searching need. */
+export class Places {
+  readonly order: string;
+  readonly fleet: string;
+  readonly areas: readonly AreaPlace[];
+  readonly ids: readonly string[];
+  readonly names: readonly string[];
+  readonly area: Uint16Array;
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  /** Around all sites and borders. */
+  readonly box: Box;
+  readonly #kinds: string[][];
+  readonly #kind: number[];
+  readonly #hay: string[];
+  readonly #at: Map<string, number>;
+
+  constructor(found: PlacesDocument) {
+    const { sites } = found;
+    this.order = found.order;
+    this.fleet = found.name;
+    this.areas = found.areas;
+    this.ids = sites.ids;
+    this.names = sites.names;
+    this.area = Uint16Array.from(sites.area);
+    this.x = Float64Array.from(sites.longitude, xOf);
+    this.y = Float64Array.from(sites.latitude, yOf);
+    this.box = around(this);
+    this.#kinds = found.kinds;
+    this.#kind = sites.kind;
+    this.#hay = sites.ids.map((id, site) => `${id} ${sites.names[site]}`.toLowerCase());
+    this.#at = new Map(sites.ids.map((id, site) => [id, site]));
+  }
+
+  get count(): number {
+    return this.ids.length;
+  }
+
+  /** A site's position by its id; -1 when there is none. */
+  indexOf(id: string): number {
+    return this.#at.get(id) ?? -1;
+  }
+
+  /** The types of a site's devices. */
+  types(site: number): readonly string[] {
+    return this.#kinds[this.#kind[site]!] ?? [];
+  }
+
+  /** Whether a site's id, name or a device type holds every word, in lower case. */
+  matches(site: number, words: readonly string[]): boolean {
+    const hay = this.#hay[site]!;
+    return words.every(
+      (word) => hay.includes(word) || this.types(site).some((type) => type.includes(word)),
+    );
+  }
+}
+
+function around(places: Places): Box {
+  let [west, north, east, south] = [1, 1, 0, 0];
+  const take = (x: number, y: number): void => {
+    west = Math.min(west, x);
+    east = Math.max(east, x);
+    north = Math.min(north, y);
+    south = Math.max(south, y);
+  };
+  for (let site = 0; site < places.x.length; site += 1) take(places.x[site]!, places.y[site]!);
+  for (const area of places.areas) {
+    for (const [longitude, latitude] of area.border.coordinates[0] ?? []) {
+      take(xOf(longitude), yOf(latitude));
+    }
+  }
+  return west <= east ? [west, north, east, south] : [0, 0, 1, 1];
+}
+
+class Sites {
+  places = $state.raw<Places | null>(null);
+  /** One code a site, changed in place; `turn` grows when it was. */
+  codes = $state.raw<Uint8Array>(new Uint8Array());
+  turn = $state(0);
+  /** Why the places could not be read. */
+  error = $state.raw<unknown>(null);
+
+  #order = "";
+  #raw: Uint8Array = new Uint8Array();
+  #asked = "";
+
+  /** Follow until the function returned is called. */
+  follow(): () => void {
+    if (!this.places) void this.#read("");
+    return plant.hear("sites", (data) => this.#take(JSON.parse(data) as SitesMessage));
+  }
+
+  #take(message: SitesMessage): void {
+    this.#order = message.order;
+    this.#raw = merged(this.#raw, message);
+    this.#show();
+  }
+
+  #show(): void {
+    if (this.places?.order !== this.#order) {
+      // Another fleet: ask once for each order that is told.
+      if (this.places && this.#asked !== this.#order) void this.#read(this.#order);
+      return;
+    }
+    this.codes = this.#raw;
+    this.turn += 1;
+  }
+
+  async #read(order: string): Promise<void> {
+    this.#asked = order;
+    try {
+      this.places = new Places(await get<PlacesDocument>("/places"));
+      this.error = null;
+      this.#show();
+    } catch (caught) {
+      this.error = caught;
+    }
+  }
+}
+
+export const sites = new Sites();
