@@ -14,6 +14,10 @@ from gridmuster.console.problems import Problem, problem_response
 
 #: Largest request body, bytes; the largest sensible command is below 1 kB.
 MAX_BODY_BYTES: Final = 16_384
+#: Addresses that take whole files, and how large, bytes.
+FILE_BYTES: Final = {
+    f"/api/v1/intake/{kind}": 64 * 1024 * 1024 for kind in ("fleet", "meters", "prices")
+}
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -61,7 +65,8 @@ class Guard:
 
         try:
             self._check(scope)
-            limited = _Limited(receive, Headers(scope=scope))
+            most = FILE_BYTES.get(scope["path"], MAX_BODY_BYTES)
+            limited = _Limited(receive, Headers(scope=scope), most)
             await self._app(scope, limited.receive, send_guarded)
         except Problem as problem:
             if started:
@@ -104,18 +109,19 @@ class Guard:
 class _Limited:
     """A request's receive channel that ends with an error past the largest body."""
 
-    def __init__(self, receive: Receive, headers: Headers) -> None:
+    def __init__(self, receive: Receive, headers: Headers, most: int) -> None:
         self._receive = receive
+        self._most = most
         self._bytes = 0
         length = headers.get("content-length", "0")
-        if length.isascii() and length.isdigit() and int(length[:18]) > MAX_BODY_BYTES:
-            raise _too_large()
+        if length.isascii() and length.isdigit() and int(length[:18]) > most:
+            raise _too_large(most)
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._bytes += len(message.get("body", b""))
-        if self._bytes > MAX_BODY_BYTES:
-            raise _too_large()
+        if self._bytes > self._most:
+            raise _too_large(self._most)
         return message
 
 
@@ -127,13 +133,13 @@ def _failure() -> Problem:
     )
 
 
-def _too_large() -> Problem:
+def _too_large(most: int) -> Problem:
     return Problem(
         413,
         "body-too-large",
-        f"The body is over the limit of {MAX_BODY_BYTES} bytes.",
+        f"The body is over the limit of {most} bytes.",
         {"Connection": "close"},
-        limit_bytes=MAX_BODY_BYTES,
+        limit_bytes=most,
     )
 
 

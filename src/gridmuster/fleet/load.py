@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError, create_model
@@ -92,6 +93,22 @@ def inspect_fleet(path: Path | str) -> Inspection:
         return _inspect(Path(path), str(path))
 
 
+def inspect_upload(body: bytes, name: str) -> Inspection:
+    """Read a fleet that came over a line, and say everything that is wrong or odd about it.
+
+    It is one document: tables beside it are not looked for on this machine.
+
+    Args:
+        body: YAML, or JSON when the name ends so.
+        name: how to call it in faults.
+    """
+    suffix = ".json" if name.lower().endswith(".json") else ".yaml"
+    with TemporaryDirectory() as folder, _no_collection():
+        path = Path(folder) / f"fleet{suffix}"
+        path.write_bytes(body)
+        return _inspect(path, name, alone=True)
+
+
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Hold the garbage collector off: hundreds of thousands of new objects, hardly any garbage."""
@@ -104,12 +121,12 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _inspect(path: Path, name: str) -> Inspection:
+def _inspect(path: Path, name: str, alone: bool = False) -> Inspection:
     try:
         document = read_document(path, name)
     except FleetError as error:
         return Inspection(name, None, error.faults, ())
-    reader = _Reader(path.parent, document.source, faults=list(document.faults))
+    reader = _Reader(path.parent, document.source, list(document.faults), alone)
     top = reader.read(document.data)
     findings = check_book(reader.book)
     faults = sorted({*reader.faults, *findings.faults}, key=sort_key)
@@ -133,11 +150,13 @@ class _Reader:
         folder: where the paths of tables start.
         source: the fleet file.
         faults: what is wrong so far.
+        alone: whether tables are refused.
     """
 
     folder: Path
     source: Source
     faults: list[Fault] = field(default_factory=list)
+    alone: bool = False
 
     def __post_init__(self) -> None:
         self.book = Book(Place(self.source))
@@ -254,6 +273,9 @@ class _Reader:
             limit = f"beside table there can be nothing else, such as {listed(others)}"
         elif not isinstance(name, str) or Path(name).suffix.lower() not in FORMATS:
             limit = "a table is a .csv or .parquet file"
+        elif self.alone:
+            limit = "a file that is sent alone cannot name tables"
+            expected = "the rows in the file itself"
         if limit:
             value = shown(name) if "table" in item and not others else shown(dict(item))
             self.faults.append(place.fault(value=value, limit=limit, expected=expected))
