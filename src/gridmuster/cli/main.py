@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("watch", "Give held devices back to the center."),
     "stop": ("watch", "Emergency stop of a device, site, area or the fleet."),
     "reset": ("watch", "Reset an emergency stop or a lock-out (admin)."),
+    "compare": ("compare", "Plan a fleet's day under the four objectives, side by side."),
     "report": ("journal", "Report what happened, from the journal alone."),
     "replay": ("journal", "Prove that a journal gives the same commands again."),
     "verify": ("journal", "Check a journal's hash chain."),
