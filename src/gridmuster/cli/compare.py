@@ -84,7 +84,12 @@ def _table(rows: list[Compared], title: str) -> Table:
     from rich.table import Table
 
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("planned for", no_wrap=True)
     for row in rows:
