@@ -1,7 +1,7 @@
 // Rows of the center's stream and answers of its API; the server's words, unit by unit.
 
 export type Role = "viewer" | "operator" | "admin";
-export type Severity = "critical" | "warning" | "info";
+export type Severity = "critical" | "warning" | "note";
 
 export interface PlantHead {
   edition: number;
@@ -20,6 +20,15 @@ export interface PlantHead {
   speed: number;
   link_up: boolean;
   journal_fault: string;
+}
+
+export interface AreaRates {
+  price_usd_per_mwh: number | null;
+  expense_usd_per_h: number | null;
+  own_usd_per_h: number;
+  own_kw: number;
+  input_kw: number;
+  output_kw: number;
 }
 
 export interface AreaRow {
@@ -43,6 +52,7 @@ export interface AreaRow {
   frequency_hz: number;
   energised: boolean;
   quality: string;
+  rates?: AreaRates | null;
 }
 
 export interface ForecastRow {
@@ -54,6 +64,8 @@ export interface ForecastRow {
   forecast_high_kw: number[];
   planned_generation_kw: number[];
   planned_import_kw: number[];
+  planned_kw_by_type?: Record<string, number[]>;
+  forecast_price_usd_per_mwh?: number[];
 }
 
 export interface DeviceRow {
