@@ -76,12 +76,11 @@ def account_of(fleet: Fleet, state: CoreState, device_id: str) -> DeviceAccount:
     life = state.calls.lives.get(device_id)
     call = state.calls.calls.get(device_id)
     failure = state.commitment.failures.get(device_id)
-    generator = isinstance(device, Generator)
     return DeviceAccount(
         device=device_id,
         permit=_permit(device, state) if isinstance(device, Generator) else None,
         starts_24h=state.ledger.starts_24h(device_id),
-        max_starts_per_day=device.max_starts_per_day if generator else None,
+        max_starts_per_day=device.max_starts_per_day if isinstance(device, Generator) else None,
         on=None if life is None else life.on,
         on_since_ms=None if life is None or life.since_ms == 0 else life.since_ms,
         called_ms=None if call is None else call.since_ms,

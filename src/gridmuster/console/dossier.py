@@ -211,6 +211,25 @@ _SHARE_NAMES: Final = frozenset(
         "inverter_efficiency",
     }
 )
+#: Names that say too little without their unit.
+_NAMES: Final = {
+    "rated_kw": "rated power",
+    "min_load_fraction": "minimum load",
+    "start_s": "time to start",
+    "sync_s": "time to connect",
+    "warmup_s": "warm-up",
+    "cooldown_s": "cool-down",
+    "min_up_s": "least time on",
+    "min_down_s": "least time off",
+    "cut_in_m_per_s": "cut-in wind speed",
+    "rated_m_per_s": "rated wind speed",
+    "cut_out_m_per_s": "cut-out wind speed",
+    "mttf_h": "mean time to failure",
+    "charge_kw": "charging power",
+    "variable_om_usd_per_kwh": "wear and service",
+    "cycle_cost_usd_per_kwh": "wear a cycle",
+    "start_cost_usd": "cost of a start",
+}
 #: What a device has that is told elsewhere on its page, or is no fact about it.
 _ELSEWHERE: Final = frozenset({"id", "type", "site", "fuel_curve", "on_at_start"})
 _GROUPS: Final = {
@@ -261,7 +280,7 @@ def _unit(name: str, fuel_unit: str) -> tuple[str, str]:
         return fuel_unit, name
     for ending, unit in _UNITS:
         if name.endswith(ending):
-            return unit, name.removesuffix(ending).replace("_", " ")
+            return unit, _NAMES.get(name, name.removesuffix(ending).replace("_", " "))
     return "", name.replace("_", " ")
 
 
