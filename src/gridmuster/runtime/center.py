@@ -101,6 +101,10 @@ class LiveCenter:
         """The fleet that is commanded."""
         return self.recorded.core.fleet
 
+    def merit_usd_per_kwh(self) -> dict[str, float]:
+        """Mean cost of a shortest run, start included, by generator that may meet demand."""
+        return self.recorded.core.merit_usd_per_kwh()
+
     def account(self, device: str) -> DeviceAccount:
         """Permit hours, starts, calls and failures of a device of the fleet."""
         return account_of(self.fleet, self.recorded.core.state, device)
