@@ -150,7 +150,7 @@ def _area(
         export_limit_kw=0.0 if area.connection is None else area.connection.export_limit_kw,
         reserve_kw=decision.reserve_kw,
         largest_unit_kw=decision.commitment.largest_kw,
-        largest_unit=decision.commitment.largest,
+        largest_unit=decision.commitment.largest or decision.sources.largest_other,
         shortfall_kw=decision.shortfall_kw,
         shortfall_cause=shortfall_cause(decision) if decision.shortfall_kw > 0.0 else "",
         lolp=state.lolp.get(area.id, 0.0),

@@ -37,6 +37,7 @@ class AreaSources:
         fixed_kw: devices whose power is not decided now, by id.
         firm_kw: what stores sustain and sun and wind give, kW.
         largest_other_kw: largest infeed that is no generator, kW.
+        largest_other: whose it is.
     """
 
     units: list[Unit] = field(default_factory=list)
@@ -44,6 +45,7 @@ class AreaSources:
     fixed_kw: dict[str, float] = field(default_factory=dict)
     firm_kw: float = 0.0
     largest_other_kw: float = 0.0
+    largest_other: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,8 @@ class SourceBook:
                 sources.firm_kw += max(offer.high_kw, 0.0)
             else:
                 sources.firm_kw += offer.high_kw
-            sources.largest_other_kw = max(sources.largest_other_kw, reading.power_kw)
+            if reading.power_kw > sources.largest_other_kw:
+                sources.largest_other_kw, sources.largest_other = reading.power_kw, device.id
 
     @staticmethod
     def _generator_limit(
