@@ -40,27 +40,75 @@ def report(
     as_json: AsJson = False,
     out: Annotated[Path | None, typer.Option(help="Write the JSON here as well.")] = None,
     by: Annotated[By | None, typer.Option(help="Show this breakdown too.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Only from this instant (ISO 8601), with --until.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Only until this instant (ISO 8601), with --from.")
+    ] = None,
 ) -> None:
-    """Report what happened, from the journal alone; exit code 1 when an invariant was broken."""
+    """Report what happened, from the journal alone; exit code 1 when an invariant was broken.
+
+    With --from and --until, tell of that window event by event; invariants are then not judged.
+    """
     from rich.console import Console
 
+    if from_ is not None or until is not None:
+        _event(journal, from_, until, as_json, out)
+        return
     from gridmuster.report import encode_report, render, report_journal
 
     with _progress("reading") as told:
         found = report_journal(journal, told)
     text = encode_report(found)
-    if out is not None:
-        try:
-            out.write_text(text + "\n", "utf-8")
-        except OSError as error:
-            typer.echo(f"error: cannot write {out}: {error.strerror}", err=True)
-            raise typer.Exit(EXIT_BROKEN) from error
+    _write(text, out)
     if as_json:
         typer.echo(text)
     else:
         Console().print(render(found, by.value if by else ""))
     if found.invariant_violations:
         raise typer.Exit(EXIT_NO)
+
+
+def _event(
+    journal: str, from_: str | None, until: str | None, as_json: bool, out: Path | None
+) -> None:
+    """Report on a window."""
+    import msgspec
+    from rich.console import Console
+
+    from gridmuster.clock import parse_iso
+    from gridmuster.report.event import report_event
+    from gridmuster.report.eventtext import render_event
+    from gridmuster.store.journal import Journal
+
+    if from_ is None or until is None:
+        typer.echo("error: a window needs both --from and --until", err=True)
+        raise typer.Exit(EXIT_BROKEN)
+    try:
+        window = parse_iso(from_), parse_iso(until)
+    except ValueError as error:
+        typer.echo(f"error: {error}; expected like 2024-07-16T18:00:00Z", err=True)
+        raise typer.Exit(EXIT_BROKEN) from error
+    with Journal.open(journal, read_only=True) as opened, _progress("reading") as told:
+        found = report_event(opened, *window, told)
+    text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    _write(text, out)
+    if as_json:
+        typer.echo(text)
+    else:
+        Console().print(render_event(found))
+
+
+def _write(text: str, out: Path | None) -> None:
+    """Write the JSON to a file as well, when one is named."""
+    if out is None:
+        return
+    try:
+        out.write_text(text + "\n", "utf-8")
+    except OSError as error:
+        typer.echo(f"error: cannot write {out}: {error.strerror}", err=True)
+        raise typer.Exit(EXIT_BROKEN) from error
 
 
 @app.command("replay")

@@ -111,15 +111,19 @@ class Rewinder:
             record = next(iter(self._journal.records(kind=Kind.CYCLE)), None)
         if record is None:
             raise JournalError("the journal has no cycle yet; there is no past to show")
-        _, fleet = self._head(record.sequence)
+        _, fleet = self.head(record.sequence)
         _, outbound = record.frames()
         topic = Topics(fleet.id).decision
         payload = next((frame.payload for frame in outbound if frame.topic == topic), None)
         decision = None if payload is None else decode(payload, CycleRecord)
         return Target(record.sequence, record.now_ms, decision, fleet.sites[0].time_zone)
 
-    def _head(self, sequence: int) -> tuple[Header, Fleet]:
-        """The head in force for a record."""
+    def head(self, sequence: int) -> tuple[Header, Fleet]:
+        """The head in force for a record, and its fleet.
+
+        Raises:
+            JournalError: when there is none, or it cannot be understood.
+        """
         record = self._journal.before(sequence, Kind.HEADER)
         if record is None:
             raise JournalError("the journal has cycles before its head; it cannot be shown")
@@ -210,7 +214,7 @@ class Rewinder:
             self._restore(kept, None if checkpoint is None else checkpoint.body)
 
     def _restore(self, sequence: int, state: bytes | None) -> None:
-        header, fleet = self._head(sequence)
+        header, fleet = self.head(sequence)
         try:
             self._core = Core(fleet, header.config, state)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
