@@ -19,6 +19,7 @@ from gridmuster.console import (
     entering,
     operating,
     pages,
+    past,
     places,
     reading,
     table,
@@ -108,6 +109,7 @@ def create_app(
     app.include_router(operating.router)
     app.include_router(entering.router)
     app.include_router(oidc_router)
+    app.include_router(past.router)
     app.include_router(pages.router)
     _add_openapi(app)
     app.add_middleware(Guard, hosts=LOOPBACK_NAMES | {host.lower() for host in hosts})

@@ -34,6 +34,7 @@ TITLES: Final[dict[str, str]] = {
     "rejected": "The center would not do it",
     "not-yet-applied": "The center has not answered yet",
     "busy": "Too many open streams or commands",
+    "no-past": "The journal cannot be read",
     "stopped": "The center has stopped showing its state",
     "internal": "The program failed",
 }

@@ -18,6 +18,7 @@ from gridmuster.center.memory import Outbox
 from gridmuster.center.view import AuditEntry, Mode, PlantView, Rejected, Submitted
 from gridmuster.clock import Clock, monotonic_s
 from gridmuster.comms.bus import Bus
+from gridmuster.console.pastdocs import PastReader
 from gridmuster.errors import JournalError
 from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.fleet_change import (
@@ -76,6 +77,8 @@ class LiveCenter:
     ) -> None:
         self.recorded = recorded
         self.stats = CenterStats()
+        #: Who reads the journal for people that look back; None: nobody.
+        self.history: PastReader | None = None
         self.plans = PlanDesk(lambda: self.recorded.core.state.planning.solution)
         self._bus = bus
         self._clock = clock

@@ -21,6 +21,7 @@ from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.center import LiveCenter
 from gridmuster.runtime.fleet_change import changes_in
 from gridmuster.runtime.heap import settle_heap
+from gridmuster.runtime.past import JournalPast
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.recovery import rebuild
 from gridmuster.runtime.solving import Solver
@@ -84,6 +85,7 @@ async def run_center(
     auth = Auth.open(options.tokens)
     journal = Journal.open(options.journal_url, durable=options.durable)
     solver = Solver(1)
+    past = JournalPast(options.journal_url)
     try:
         core = rebuild(journal, options.fleet, options.config, options.clock.now_ms())
         bus = open_bus(
@@ -91,6 +93,7 @@ async def run_center(
         )
         recorded = RecordedCore(core, journal, options.center_id)
         center = LiveCenter(recorded, bus, options.clock, solver, speed=options.speed)
+        center.history = past
         center.load_audit(
             list(_requests(journal, options.fleet)),
             core.state.operator.answers.get,
@@ -113,6 +116,7 @@ async def run_center(
             await bus.stop()
         return center
     finally:
+        past.close()
         solver.close()
         journal.close()
 
