@@ -21,6 +21,7 @@ from gridmuster.console import (
     pages,
     past,
     places,
+    planpage,
     reading,
     table,
     tallies,
@@ -105,6 +106,7 @@ def create_app(
     app.include_router(dossier.router)
     app.include_router(places.router)
     app.include_router(trend.router)
+    app.include_router(planpage.router)
     app.include_router(tallies.router)
     app.include_router(operating.router)
     app.include_router(entering.router)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from gridmuster.console.planfields import PLAN_FIELDS
+
 #: By ``Type.field``, or by ``field`` where it means the same everywhere.
 FIELDS: Final[dict[str, str]] = {
+    **PLAN_FIELDS,
     "at_ms": "plant time, ms since 1970-01-01T00:00:00Z",
     "fleet": "id of the fleet",
     "center_id": "id of the center that decides",

@@ -111,7 +111,8 @@ class Explainer:
     def _at_ms(self, interval: int) -> int:
         return self.problem.start_ms + interval * self.problem.step_s * MS_PER_S
 
-    def _picture(self, area: str) -> AreaPicture:
+    def picture(self, area: str) -> AreaPicture:
+        """An area of the plan as arrays, by its id."""
         picture = self._pictures.get(area)
         if picture is None:
             number = self._areas[area]
@@ -138,7 +139,7 @@ class Explainer:
         return singles(alone, replace(self._costs, units=(self._costs.units[number],)))[0]
 
     def _unit(self, number: int, t: int) -> UnitWhy:
-        unit, picture = self.problem.units[number], self._picture(self.problem.units[number].area)
+        unit, picture = self.problem.units[number], self.picture(self.problem.units[number].area)
         group, own = self._group(number), self._costs.units[number]
         row = picture.row[number]
         on = bool(picture.on[row, t])
@@ -298,7 +299,7 @@ class Explainer:
 
     def _store(self, number: int, t: int) -> StoreWhy:
         store = self.problem.stores[number]
-        picture = self._picture(store.area)
+        picture = self.picture(store.area)
         power = float(self.solution.power_kw[store.id][t])
         price = float(picture.price[t])
         buys, sells = picture.store_band(number, t)
@@ -334,7 +335,7 @@ class Explainer:
 
     def _renewable(self, number: int, t: int) -> RenewableWhy:
         one = self.problem.renewables[number]
-        picture = self._picture(one.area)
+        picture = self.picture(one.area)
         power, available = float(self.solution.power_kw[one.id][t]), one.available_kw[t]
         verdict = Verdict.USED
         if available <= TINY:

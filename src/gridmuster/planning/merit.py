@@ -138,11 +138,11 @@ class AreaPicture:
         served = self.demand - self.unserved
         return np.asarray(np.maximum(served - able, 0.0))
 
-    def reserve_missing_without(self, number: int | None) -> Floats:
-        """Headroom missing to the loss of the largest unit that is on and the reserve, kW.
+    def headroom(self, number: int | None = None) -> tuple[Floats, Floats]:
+        """(What could be raised at once; what is wanted: the largest loss and the reserve), kW.
 
         Args:
-            number: the unit that is taken away, its output taken over by the others; None: none.
+            number: a unit that is taken away, its output taken over by the others; None: none.
         """
         on = self.on.copy()
         if number is not None:
@@ -161,7 +161,15 @@ class AreaPicture:
             name = self.problem.renewables[renewable].id
             able = able + np.asarray(self.solution.power_kw[name], dtype=float)
         largest = (on * self.high).max(axis=0, initial=0.0)
-        wanted = largest + np.asarray(self.area.reserve_kw, dtype=float)
+        return able, largest + np.asarray(self.area.reserve_kw, dtype=float)
+
+    def reserve_missing_without(self, number: int | None) -> Floats:
+        """Headroom missing to what is wanted, kW.
+
+        Args:
+            number: the unit that is taken away; None: none.
+        """
+        able, wanted = self.headroom(number)
         return np.asarray(np.maximum(wanted - able, 0.0))
 
     def more(self, t: int, power_kw: float, intervals: int, without: int) -> list[Offer]:
