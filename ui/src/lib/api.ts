@@ -80,3 +80,9 @@ export async function upload<T>(path: string, file: Blob, type: string): Promise
   const response = await send(path, { method: "POST", headers, body: file });
   return (await response.json()) as T;
 }
+
+/** Take something back that only waits. */
+export async function remove(path: string): Promise<void> {
+  const headers: Record<string, string> = csrf ? { "X-CSRF-Token": csrf } : {};
+  await send(path, { method: "DELETE", headers });
+}
