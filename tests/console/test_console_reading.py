@@ -218,6 +218,7 @@ def test_every_reference_leads_somewhere(client: httpx.Client) -> None:
 #: What is posted and yet changes nothing in the plant.
 NO_COMMANDS = (
     "/api/v1/preview",
+    "/api/v1/activation/preview",
     "/api/v1/session",
     *(f"/api/v1/intake/{kind}" for kind in ("fleet", "meters", "prices", "device")),
 )

@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("watch", "Show the running plant in the terminal."),
     "device": ("watch", "Show one device of the running plant in full."),
     "override": ("watch", "Hold devices at a power, or off, for a while."),
+    "activate": ("activate", "Call sets of an area for a power over a window."),
+    "activations": ("activate", "Show activations, or end one."),
     "release": ("watch", "Give held devices back to the center."),
     "stop": ("watch", "Emergency stop of a device, site, area or the fleet."),
     "reset": ("watch", "Reset an emergency stop or a lock-out (admin)."),

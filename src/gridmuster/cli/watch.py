@@ -68,11 +68,11 @@ def watch(
 
     if svg is not None and not once:
         raise typer.BadParameter("a picture is of one moment: add --once", param_hint="--svg")
-    url, token = _entry(url, token_file, Role.VIEWER)
+    url, token = entry(url, token_file, Role.VIEWER)
     if not once:
         watching.run(url, token, ca, every * 60.0, json)
         return
-    with _client(url, token, ca) as client:
+    with client_of(url, token, ca) as client:
         view = watching.current(client)
     if json:
         typer.echo(watching.as_json(view))
@@ -98,11 +98,11 @@ def device(
     from gridmuster.console.documents import DevicePicture
     from gridmuster.console.tokens import Role
 
-    url, token = _entry(url, token_file, Role.VIEWER)
-    with _client(url, token, ca) as client:
+    url, token = entry(url, token_file, Role.VIEWER)
+    with client_of(url, token, ca) as client:
         found = client.read(f"devices/{_quoted(device_id)}", DevicePicture)
         if not isinstance(found, DevicePicture):
-            _refuse(found, json)
+            refuse(found, json)
         if json:
             typer.echo(watching.as_json(found))
             return
@@ -217,8 +217,8 @@ def _command(
     from gridmuster.console import watching
     from gridmuster.console.tokens import ROLES
 
-    address, token = _entry(url, token_file, ROLES[action])
-    with _client(address, token, ca) as client:
+    address, token = entry(url, token_file, ROLES[action])
+    with client_of(address, token, ca) as client:
         body = {"scope": scope.value, "target": target, "reason": reason, **(more or {})}
         if not target:
             body["target"] = _fleet(client, scope, json)
@@ -227,7 +227,7 @@ def _command(
             _ask(action)
         result = client.give(action, body)
     if not isinstance(result, Submitted):
-        _refuse(result, json)
+        refuse(result, json)
     typer.echo(watching.as_json(result) if json else f"done: {result.text}")
 
 
@@ -237,7 +237,7 @@ def _weigh(client: ApiClient, action: Action, body: dict[str, Any], json: bool) 
 
     found = client.weigh({**body, "action": action.value}, Consequence)
     if not isinstance(found, Consequence):
-        _refuse(found, json)
+        refuse(found, json)
     for line in found.lines:
         typer.echo(line, err=json)
 
@@ -250,7 +250,7 @@ def _fleet(client: ApiClient, scope: Scope, json: bool) -> str:
         raise typer.BadParameter(f"which {scope.value}? give its id", param_hint="TARGET")
     found = client.read("areas", AreaList)
     if not isinstance(found, AreaList):
-        _refuse(found, json)
+        refuse(found, json)
     return found.fleet
 
 
@@ -263,7 +263,7 @@ def _ask(action: Action) -> None:
         raise typer.Exit(1)
 
 
-def _refuse(problem: ProblemDocument, json: bool) -> NoReturn:
+def refuse(problem: ProblemDocument, json: bool) -> NoReturn:
     """End with what the center said no with."""
     from gridmuster.console import watching
 
@@ -274,7 +274,7 @@ def _refuse(problem: ProblemDocument, json: bool) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _entry(url: str | None, token_file: Path | None, role: Role) -> tuple[str, str]:
+def entry(url: str | None, token_file: Path | None, role: Role) -> tuple[str, str]:
     """Address and token to use: those named, else of the center that runs on this machine."""
     from gridmuster.console.tokens import find_token
     from gridmuster.console.whereabouts import find
@@ -283,7 +283,14 @@ def _entry(url: str | None, token_file: Path | None, role: Role) -> tuple[str, s
     return address, find_token(token_file, role, folder)
 
 
-def _client(url: str, token: str, ca: Path | None) -> ApiClient:
+def client_of(url: str, token: str, ca: Path | None) -> ApiClient:
+    """A client of a center.
+
+    Args:
+        url: the center's address.
+        token: the token to enter with.
+        ca: certificate to trust for https.
+    """
     from gridmuster.console.client import ApiClient
 
     return ApiClient(url, token, ca)

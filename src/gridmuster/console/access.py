@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from gridmuster.console.auth import Auth, Caller, Role
+from gridmuster.console.denied import Denied
 from gridmuster.console.guard import SAFE_METHODS
 from gridmuster.console.pacing import Pace
 from gridmuster.console.problems import Problem
@@ -73,6 +74,8 @@ class SecuredRoute(APIRoute):
                     path=request.url.path,
                     address=address,
                 )
+                denied: Denied = request.app.state.denied
+                denied.note(request, problem, address)
                 raise
             request.state.caller, request.state.session = caller, session
             response = await inner(request)

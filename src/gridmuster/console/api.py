@@ -15,6 +15,8 @@ from starlette.responses import Response
 
 import gridmuster
 from gridmuster.console import (
+    activating,
+    auditing,
     dossier,
     entering,
     operating,
@@ -31,6 +33,7 @@ from gridmuster.console import (
 from gridmuster.console import oidc_entering
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
+from gridmuster.console.denied import Denied
 from gridmuster.console.doors import Entry
 from gridmuster.console.feed import MIN_INTERVAL_S, Feed
 from gridmuster.console.guard import Guard
@@ -96,6 +99,7 @@ def create_app(
     app.state.feed.follow(app.state.chronicle.take)
     app.state.counter = tallies.Counter(plant)
     app.state.answers = Answers()
+    app.state.denied = Denied()
     doors = Entry() if entry is None else entry
     app.state.sessions, app.state.pace, app.state.oidc = doors.sessions, doors.pace, doors.oidc
     app.state.bundle = Bundle() if bundle is None else bundle
@@ -109,6 +113,8 @@ def create_app(
     app.include_router(planpage.router)
     app.include_router(tallies.router)
     app.include_router(operating.router)
+    app.include_router(activating.router)
+    app.include_router(auditing.router)
     app.include_router(entering.router)
     app.include_router(oidc_router)
     app.include_router(past.router)

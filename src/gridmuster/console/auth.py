@@ -135,6 +135,7 @@ class Auth:
                 {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
                 needed=role.word,
                 role=caller.role.word,
+                actor=caller.name,
             )
 
     def _find(self, token: str) -> Caller | None:

@@ -16,10 +16,26 @@ ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
 MAX_OVERRIDE_S = 366 * 86_400
 
 
-def _aware(moment: datetime) -> datetime:
+def aware(moment: datetime) -> datetime:
+    """A moment that says how far from UTC it is.
+
+    Raises:
+        ValueError: when it does not.
+    """
     if moment.tzinfo is None:
         raise ValueError("needs a UTC offset, like 2026-11-22T18:00:00-06:00 or a trailing Z")
     return moment
+
+
+#: What may be asked of devices, and weighed before.
+OF_DEVICES = (Action.OVERRIDE, Action.RELEASE, Action.EMERGENCY_STOP, Action.RESET)
+
+
+def _of_devices(action: Action) -> Action:
+    if action not in OF_DEVICES:
+        names = ", ".join(known.value for known in OF_DEVICES)
+        raise ValueError(f"is one of {names}; an activation has a preview of its own")
+    return action
 
 
 class Command(BaseModel):
@@ -63,7 +79,7 @@ class OverrideCommand(Command):
     for_s: int | None = Field(
         None, gt=0, le=MAX_OVERRIDE_S, description="how long, s of plant time; null: see until"
     )
-    until: Annotated[datetime, AfterValidator(_aware)] | None = Field(
+    until: Annotated[datetime, AfterValidator(aware)] | None = Field(
         None, description="plant time at which it ends, with an offset; null: until a release"
     )
 
@@ -95,4 +111,6 @@ class OverrideCommand(Command):
 class PreviewCommand(OverrideCommand):
     """A command to be weighed, not given."""
 
-    action: Action = Field(description="what would be asked for")
+    action: Annotated[Action, AfterValidator(_of_devices)] = Field(
+        description="what would be asked for; an activation has a preview of its own"
+    )

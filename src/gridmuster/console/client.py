@@ -118,30 +118,36 @@ class ApiClient:
         """
         return _decode(self._send("GET", path, params=params), kind, self._url)
 
-    def weigh(self, body: dict[str, Any], kind: type[T]) -> T | ProblemDocument:
+    def weigh(
+        self, body: dict[str, Any], kind: type[T], path: str = "preview"
+    ) -> T | ProblemDocument:
         """What a command would do.
 
         Args:
             body: as `PreviewCommand` has it.
             kind: type of the answer.
+            path: where it is weighed, below ``/api/v1/``.
 
         Raises:
             LinkError: when no center answers.
         """
-        return _decode(self._send("POST", "preview", json=body), kind, self._url)
+        return _decode(self._send("POST", path, json=body), kind, self._url)
 
-    def give(self, action: Action, body: dict[str, Any]) -> Submitted | ProblemDocument:
+    def give(
+        self, action: Action, body: dict[str, Any], path: str = ""
+    ) -> Submitted | ProblemDocument:
         """Give a command once, repeating it under its key when the line breaks.
 
         Args:
             action: what is asked for.
             body: for whom, and why.
+            path: where it is taken, below ``/api/v1/``; empty: at the action's own name.
 
         Raises:
             LinkError: when no center answers; the command may have been carried out.
         """
         key = secrets.token_hex(16)
-        path = action.value.replace("_", "-")
+        path = path or action.value.replace("_", "-")
         for attempt in range(1, COMMAND_TRIES + 1):
             try:
                 response = self._send(

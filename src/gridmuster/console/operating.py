@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 import msgspec
 import structlog
 from fastapi import APIRouter, Header, Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from gridmuster.center.view import Rejected, Submitted
@@ -116,18 +118,33 @@ def _until_ms(body: Command, now_ms: int) -> int | None:
 
 async def _give(request: Request, action: Action, body: Command, key: str | None) -> Response:
     """Give a command once, and answer with what came of it."""
+    return await once(request, body, key, lambda checked: _submit(request, action, body, checked))
+
+
+async def once(
+    request: Request,
+    body: BaseModel,
+    key: str | None,
+    act: Callable[[str], Awaitable[Kept]],
+) -> Response:
+    """Carry a command out the first time it comes under its key, and answer it again afterwards.
+
+    Args:
+        request: the request.
+        body: what it says, to tell a repetition from another command.
+        key: its Idempotency-Key.
+        act: carries it out; is given the checked key.
+
+    Raises:
+        Problem: 400 without a key, 422 when it was another command's, 504 without an answer.
+    """
     checked = checked_key(key)
     caller = caller_of(request)
     answers: Answers = request.app.state.answers
     said = request.url.path.encode() + b"\n" + body.model_dump_json().encode()
     try:
         async with asyncio.timeout(SUBMIT_TIMEOUT_S):
-            return await answers.once(
-                caller.name,
-                checked,
-                said,
-                lambda: _submit(request, action, body, checked),
-            )
+            return await answers.once(caller.name, checked, said, lambda: act(checked))
     except TimeoutError as error:
         raise Problem(
             504,
@@ -138,15 +155,16 @@ async def _give(request: Request, action: Action, body: Command, key: str | None
 
 
 async def _submit(request: Request, action: Action, body: Command, key: str) -> Kept:
-    plant, caller, path = plant_of(request), caller_of(request), request.url.path
-    view = plant.view()
+    caller, path = caller_of(request), request.url.path
+    view = plant_of(request).view()
     power_kw = body.power_kw if isinstance(body, OverrideCommand) else None
     try:
         until_ms = _until_ms(body, view.at_ms)
         consequence(view, action, body.scope, body.target, power_kw)
     except Problem as problem:
-        return _kept_problem(problem, path)
-    result = await plant.submit(
+        return kept_problem(problem, path)
+    return await submitted(
+        request,
         OperatorRequest(
             request_id(caller.name, key),
             caller.name,
@@ -158,22 +176,38 @@ async def _submit(request: Request, action: Action, body: Command, key: str) -> 
             power_kw,
             until_ms,
             body.reason,
-        )
+        ),
     )
+
+
+async def submitted(request: Request, asked: OperatorRequest) -> Kept:
+    """Hand an operator's request to the center and keep its answer.
+
+    Args:
+        request: the request that brought it.
+        asked: what is asked of the center.
+    """
+    result = await plant_of(request).submit(asked)
     _log.info(
         "operator command",
-        actor=caller.name,
-        action=action.value,
-        scope=body.scope.value,
-        target=body.target,
+        actor=asked.actor,
+        action=asked.action.value,
+        scope=asked.scope.value,
+        target=asked.target,
         applied=isinstance(result, Submitted),
     )
     if isinstance(result, Rejected):
         no = Problem(409, "rejected", result.reason, id=result.id, at_ms=result.at_ms)
-        return _kept_problem(no, path)
+        return kept_problem(no, request.url.path)
     return Kept(200, msgspec.json.encode(result), "application/json")
 
 
-def _kept_problem(problem: Problem, path: str) -> Kept:
+def kept_problem(problem: Problem, path: str) -> Kept:
+    """A problem as an answer to be kept.
+
+    Args:
+        problem: what went wrong.
+        path: path of the request.
+    """
     response = problem_response(problem, path)
     return Kept(response.status_code, bytes(response.body), PROBLEM_MEDIA_TYPE)

@@ -66,9 +66,9 @@ def ring_fault(ring: Sequence[Point]) -> str:
     Args:
         ring: corners (longitude, latitude), degrees; the last may repeat the first.
     """
-    corners = list(ring[:-1]) if len(ring) > 1 and ring[0] == ring[-1] else list(ring)
-    if len(set(corners)) < 3:
-        return f"a polygon has at least 3 different corners, not {len(set(corners))}"
+    corners = [point for point, after in pairwise([*ring, ring[0]]) if point != after]
+    if len(set(ring)) < 3:
+        return f"a polygon has at least 3 different corners, not {len(set(ring))}"
     if len(corners) > MOST_POINTS:
         return f"a polygon has at most {MOST_POINTS} corners here, not {len(corners)}"
     for longitude, latitude in corners:

@@ -18,10 +18,12 @@ from msgspec import Struct
 
 from gridmuster.planning.adequacy import Floats, TwoState, outage_table
 
-#: Steps of the outage grid in a target; a set's outage is rounded up to the step.
+#: Power is counted in whole grains, rounded down, kW; the outage grid then is exact.
+GRAIN_KW: Final = 0.1
+#: Steps in a target beyond which the grid is coarser than the grain; outages are rounded up to it.
+MOST_STEPS: Final = 10_000
+#: Steps of the grid in a sum of sets that no target is known for.
 STEPS: Final = 2000
-#: Steps beyond which the grid is made coarser, so that a table stays within some megabytes.
-MOST_STEPS: Final = 50_000
 #: Added to the score of a set that would run below its least load: such sets come last.
 LIGHT_LOAD: Final = 10.0
 #: Odds of failure that count as a whole share of unreliability.
@@ -277,15 +279,15 @@ def select(
         candidates, key=lambda one: (one.device not in called, score[one.device], one.device)
     )
     room = {one.site: one.site_room_kw for one in candidates}
-    step_kw = _step_kw(target_kw, candidates)
+    step_kw = max(GRAIN_KW, target_kw / MOST_STEPS)
     firm = _Firm(step_kw)
     taken: list[Chosen] = []
     line: list[Chosen] = []
     crowded: list[Excluded] = []
     enough = False
     for one in order:
-        kw = min(one.kw, room[one.site])
-        if kw <= 0.0 or kw < one.least_kw - WHOLE_KW:
+        kw = math.floor(min(one.kw, room[one.site]) / GRAIN_KW + 1e-6) * GRAIN_KW
+        if kw <= 0.0 or kw < one.least_kw - GRAIN_KW:
             why = f"other sets of {one.site} use up what the site may give"
             crowded.append(Excluded(one.device, why))
             continue
@@ -306,16 +308,11 @@ def select(
     return _result(target_kw, probability, chosen, line, [*excluded, *crowded], step_kw)
 
 
-def _step_kw(target_kw: float, candidates: Sequence[Candidate]) -> float:
-    total_kw = sum(one.kw for one in candidates)
-    return max(target_kw / STEPS, min(total_kw, 2.0 * target_kw) / MOST_STEPS, WHOLE_KW)
-
-
 def _chosen(one: Candidate, kw: float, score: float) -> Chosen:
     return Chosen(
         one.device,
         one.site,
-        kw,
+        round(kw, 1),
         one.odds,
         one.usd,
         one.fuel,

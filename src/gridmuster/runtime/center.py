@@ -15,7 +15,7 @@ from gridmuster import __version__
 from gridmuster.center.changes import DataChange, History
 from gridmuster.center.account import DeviceAccount, StartView, account_of
 from gridmuster.center.memory import Outbox
-from gridmuster.center.view import AuditEntry, Mode, PlantView, Rejected, Submitted
+from gridmuster.center.view import ActivationView, AuditEntry, Mode, PlantView, Rejected, Submitted
 from gridmuster.clock import Clock, monotonic_s
 from gridmuster.comms.bus import Bus
 from gridmuster.console.pastdocs import PastReader
@@ -29,6 +29,7 @@ from gridmuster.runtime.fleet_change import (
     prepare_change,
 )
 from gridmuster.runtime.plandesk import PlanDesk
+from gridmuster.programs.selection import Selection
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.runtime.startlog import StartLog
@@ -354,6 +355,18 @@ class LiveCenter:
             self._turned = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._turned)
         return self.view()
+
+    def weigh(self, request: OperatorRequest) -> Selection | str:
+        """Which sets an activation would call now, or why none; nothing happens.
+
+        Args:
+            request: the request to activate.
+        """
+        return self.recorded.core.weigh(request)
+
+    def activations(self) -> list[ActivationView]:
+        """Activations under way and those just over, the latest first."""
+        return self.recorded.core.activations()
 
     async def submit(self, request: OperatorRequest) -> Submitted | Rejected:
         """Hand an operator's request to the core; returns when it is journaled and answered."""
