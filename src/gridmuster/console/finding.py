@@ -63,7 +63,7 @@ PERMITS: Final[dict[str, tuple[str, ...]]] = {
 }
 YES: Final = frozenset({"yes", "true", "any", "1"})
 NO: Final = frozenset({"no", "false", "none", "0"})
-SEVERITIES: Final = ("critical", "warning", "info")
+SEVERITIES: Final = ("critical", "warning", "note")
 _CLOSED: Final[dict[str, tuple[str, ...]]] = {
     "type": tuple(kind.value for kind in DeviceType),
     "state": STATES,
