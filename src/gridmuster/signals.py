@@ -320,6 +320,7 @@ class Action(StrEnum):
     RESET = "reset"
     ACTIVATE = "activate"
     CANCEL = "cancel"
+    ACKNOWLEDGE = "acknowledge"
 
 
 class Activation(Struct, frozen=True, omit_defaults=True):
@@ -352,6 +353,7 @@ class OperatorRequest(Struct, frozen=True, omit_defaults=True, tag="operator", t
     ``override`` holds the devices in scope at ``power_kw`` (None: off) until ``until_ms`` or a
     ``release``; ``emergency_stop`` latches until ``reset`` by an admin. ``activate`` says in
     ``activation`` what; ``cancel`` ends the activation whose request had the id ``target``.
+    ``acknowledge`` says that a person has seen the alarm ``target``; it changes no device.
     """
 
     id: Id

@@ -90,6 +90,8 @@ class OperatorDesk:
             del self.memory.answers[next(iter(self.memory.answers))]
 
     def _apply(self, request: OperatorRequest, now_ms: int) -> str:
+        if request.action is Action.ACKNOWLEDGE:
+            return f"acknowledged alarm {request.target}"
         devices = self.devices(request.scope, request.target)
         if not devices:
             return f"refused: no device in {request.scope} {request.target!r}"

@@ -30,12 +30,23 @@ def center(
     tokens: Annotated[Path | None, typer.Option(help="folder of the API's tokens")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="certificate of the API, PEM")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="private key of the API, PEM")] = None,
+    oidc: Annotated[
+        Path | None, typer.Option(help="sign-in with the company's account: its settings (YAML)")
+    ] = None,
+    notices: Annotated[
+        Path | None, typer.Option(help="where alarms are told: webhooks and e-mail (YAML)")
+    ] = None,
     api_url_file: Annotated[Path | None, typer.Option(hidden=True)] = None,
     clock: ClockOption = "",
 ) -> None:
     """Run the control center until it is stopped with Ctrl-C."""
     from gridmuster.center.config import CenterConfig
     from gridmuster.console.auth import default_folder
+    from gridmuster.console.doors import Entry
+    from gridmuster.console.invite import page_hint
+    from gridmuster.console.notices.settings import load_notices
+    from gridmuster.console.oidc import Oidc
+    from gridmuster.console.oidc_settings import load_oidc
     from gridmuster.console.server import Tls
     from gridmuster.fleet.load import load_fleet
     from gridmuster.runtime.center import LiveCenter
@@ -61,10 +72,13 @@ def center(
         api_port=api_port,
         speed=speed,
         tls=None if tls_cert is None or tls_key is None else Tls(tls_cert, tls_key),
+        entry=Entry(oidc=None if oidc is None else Oidc(load_oidc(oidc))),
+        notices=None if notices is None else load_notices(notices),
     )
 
     def ready(center: LiveCenter, url: str) -> None:
         typer.echo(f"center {options.center_id} answers on {url}; tokens in {options.tokens}")
+        typer.echo(page_hint(url, options.tokens))
         if api_url_file is not None:
             api_url_file.write_text(url)
 

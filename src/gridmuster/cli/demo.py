@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,9 @@ def demo(
     state: Annotated[
         Path | None, typer.Option(help="folder for journal, logs and tokens; default: a new one")
     ] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="open the page in the browser; not at speed max")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
 ) -> None:
     """Run a day of a whole plant: broker, center, gateways and simulated controllers."""
@@ -41,9 +45,8 @@ def demo(
     number = _speed(speed)
     folder = Path(tempfile.mkdtemp(prefix="gridmuster-")) if state is None else state
     folder.mkdir(parents=True, exist_ok=True)
-    found = run_demo(
-        DemoCall(sites, hours, number, seed, headless, fleet, market, meters, scenario, folder)
-    )
+    call = DemoCall(sites, hours, number, seed, headless, fleet, market, meters, scenario, folder)
+    found = run_demo(replace(call, open_page=open_page))
     if report is not None:
         report.write_text(found.as_json() + "\n")
     if as_json:

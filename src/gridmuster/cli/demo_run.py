@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from gridmuster.center.view import PlantView
 from gridmuster.clock import iso, monotonic_s
+from gridmuster.console.invite import page_hint, page_link
 from gridmuster.console.terminal import Screen
+from gridmuster.console.tokens import Role, read_token, token_path
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.load import load_fleet
 from gridmuster.report import Report, encode_report, render, report_journal
@@ -40,6 +43,7 @@ class DemoCall:
     meters: Path | None
     scenario: Path | None
     folder: Path
+    open_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,17 @@ def _run_max(call: DemoCall, options: DemoOptions) -> None:
 
 def _run_live(call: DemoCall, speed: float, options: DemoOptions) -> None:
     console = Console(stderr=True)
+    announced = False
     with console.status("starting broker, simulated controllers, gateways and center") as status:
 
         def told(running: Running, now_ms: int) -> None:
+            nonlocal announced
             tokens = running.tokens
+            if not announced:
+                announced = True
+                console.print(page_hint(running.url, tokens), soft_wrap=True, highlight=False)
+                if call.open_page:
+                    _open_page(running, console)
             if call.headless:
                 status.update(
                     f"{iso(now_ms)}  gridmuster watch --url {running.url} "
@@ -114,6 +125,13 @@ def _run_live(call: DemoCall, speed: float, options: DemoOptions) -> None:
                 status.stop()
 
         run_live(options, call.folder, speed, watch=not call.headless, told=told)
+
+
+def _open_page(running: Running, console: Console) -> None:
+    token = read_token(token_path(running.tokens, Role.OPERATOR))
+    link, _ = page_link(running.url, token)
+    if not webbrowser.open(link):
+        console.print(f"no browser could be opened here: {link}", soft_wrap=True)
 
 
 def _run_with_progress(options: DemoOptions) -> None:

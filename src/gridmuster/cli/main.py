@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gateway": ("gateway", "Run the gateway of a site: relay, obey, protect."),
     "twin": ("twin", "Serve a site's simulated controllers over Modbus TCP."),
     "fleet": ("fleet", "Make, check and show fleet files."),
+    "console": ("console", "Open the running plant's page in a browser, signed in."),
+    "notices": ("notices", "Check and try where alarms are told."),
     "watch": ("watch", "Show the running plant in the terminal."),
     "device": ("watch", "Show one device of the running plant in full."),
     "override": ("watch", "Hold devices at a power, or off, for a while."),

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import msgspec
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import gridmuster
+from gridmuster.center.view import AlarmView
 from gridmuster.console import (
+    acknowledging,
     activating,
     auditing,
     dossier,
@@ -30,7 +34,6 @@ from gridmuster.console import (
     traces,
     trend,
 )
-from gridmuster.console import oidc_entering
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
 from gridmuster.console.denied import Denied
@@ -40,15 +43,19 @@ from gridmuster.console.guard import Guard
 from gridmuster.console.idempotency import Answers
 from gridmuster.console.layout import Charts
 from gridmuster.console.loopback import LOOPBACK_NAMES
+from gridmuster.console.notices.acks import Acks
+from gridmuster.console.notices.running import Notices
+from gridmuster.console.notices.settings import NoticeSettings
 from gridmuster.console.oidc_entering import router as oidc_router
 from gridmuster.console.pages import Bundle
 from gridmuster.console.plant import Plant
 from gridmuster.console.problems import Problem, problem_response
 from gridmuster.console.schema import install
-from gridmuster.console.doors import Entry
 
 #: Most faults that one answer lists.
 MAX_FAULTS = 20
+
+_log = structlog.get_logger(__name__)
 
 
 def create_app(
@@ -58,6 +65,7 @@ def create_app(
     min_interval_s: float = MIN_INTERVAL_S,
     bundle: Bundle | None = None,
     entry: Entry | None = None,
+    notices: NoticeSettings | None = None,
 ) -> FastAPI:
     """The API over a running center.
 
@@ -68,15 +76,19 @@ def create_app(
         min_interval_s: shortest time between two editions of the stream, s of real time.
         bundle: the pages; None: those of the package.
         entry: sessions, pace and ways to sign in; None: the usual ones.
+        notices: where alarms are told; None: nowhere but on the page.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pump = asyncio.create_task(app.state.feed.run(), name="console-feed")
+        told = app.state.notices is not None
+        telling = [asyncio.create_task(_tell(app), name="console-notices")] if told else []
         yield
-        pump.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await pump
+        for task in (*telling, pump):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     app = FastAPI(
         title="Gridmuster",
@@ -99,6 +111,8 @@ def create_app(
     app.state.feed.follow(app.state.chronicle.take)
     app.state.counter = tallies.Counter(plant)
     app.state.answers = Answers()
+    app.state.acks = Acks(plant)
+    app.state.notices = None if notices is None else Notices(notices, _is_acknowledged(app))
     app.state.denied = Denied()
     doors = Entry() if entry is None else entry
     app.state.sessions, app.state.pace, app.state.oidc = doors.sessions, doors.pace, doors.oidc
@@ -117,6 +131,7 @@ def create_app(
     app.include_router(auditing.router)
     app.include_router(entering.router)
     app.include_router(oidc_router)
+    app.include_router(acknowledging.router)
     app.include_router(past.router)
     app.include_router(pages.router)
     _add_openapi(app)
@@ -124,6 +139,18 @@ def create_app(
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
     return app
+
+
+def _is_acknowledged(app: FastAPI) -> Callable[[AlarmView], bool]:
+    return lambda alarm: app.state.acks.of(alarm) is not None
+
+
+async def _tell(app: FastAPI) -> None:
+    """Tell alarms until cancelled; a failure is logged, and what the center does goes on."""
+    try:
+        await app.state.notices.run(app.state.plant, app.state.acks.refresh)
+    except Exception:
+        _log.error("notices stopped", trace=traceback.format_exc())
 
 
 def _add_openapi(app: FastAPI) -> None:

@@ -32,6 +32,8 @@ OF_DEVICES = (Action.OVERRIDE, Action.RELEASE, Action.EMERGENCY_STOP, Action.RES
 
 
 def _of_devices(action: Action) -> Action:
+    if action is Action.ACKNOWLEDGE:
+        raise ValueError("an acknowledgement changes no device; there is nothing to weigh")
     if action not in OF_DEVICES:
         names = ", ".join(known.value for known in OF_DEVICES)
         raise ValueError(f"is one of {names}; an activation has a preview of its own")

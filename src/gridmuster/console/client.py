@@ -133,6 +133,18 @@ class ApiClient:
         """
         return _decode(self._send("POST", path, json=body), kind, self._url)
 
+    def ask(self, path: str, kind: type[T]) -> T | ProblemDocument:
+        """What the center makes for the caller, like a code to sign in with.
+
+        Args:
+            path: below ``/api/v1/``.
+            kind: type of the answer.
+
+        Raises:
+            LinkError: when no center answers.
+        """
+        return _decode(self._send("POST", path), kind, self._url)
+
     def give(
         self, action: Action, body: dict[str, Any], path: str = ""
     ) -> Submitted | ProblemDocument:

@@ -13,6 +13,14 @@ from starlette.responses import Response
 
 from gridmuster.console.access import SecuredRoute, caller_of, needs
 from gridmuster.console.auth import Auth, Caller, Role
+from gridmuster.console.entrydocs import (
+    SessionDocument,
+    SessionList,
+    SessionRow,
+    SignedOut,
+    SignInCode,
+    Ways,
+)
 from gridmuster.console.schema import answer, problems
 from gridmuster.console.sessions import (
     CODE_LIFETIME_S,
@@ -48,56 +56,6 @@ class SignOut(BaseModel):
         str | None,
         Field(max_length=64, description="id of a session in the list; null: all sessions"),
     ]
-
-
-class SessionDocument(Struct, frozen=True):
-    """Who is signed in, the secret that commands must carry, and how long it lasts unused, s.
-
-    A caller by token has no session: an empty secret, and no end.
-    """
-
-    name: str
-    role: str
-    csrf: str
-    expires_s: float | None
-
-
-class SignInCode(Struct, frozen=True):
-    """A code that signs in once: put it behind the page's address as ``#token=CODE``."""
-
-    code: str
-    expires_s: float | None
-
-
-class SessionRow(Struct, frozen=True):
-    """A session that lasts."""
-
-    id: str
-    name: str
-    role: str
-    address: str
-    begun_age_s: float
-    used_age_s: float
-    expires_s: float | None
-    yours: bool
-
-
-class SessionList(Struct, frozen=True):
-    """Who is signed in in all, the one used last at the end."""
-
-    sessions: list[SessionRow]
-
-
-class SignedOut(Struct, frozen=True):
-    """How many sessions ended."""
-
-    ended: int
-
-
-class Ways(Struct, frozen=True):
-    """How a person may sign in: always by token; ``oidc`` names the company's own way, if any."""
-
-    oidc: str
 
 
 def sessions_of(request: Request) -> Sessions:

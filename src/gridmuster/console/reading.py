@@ -31,7 +31,6 @@ from gridmuster.console.problems import Problem, unknown_subject
 from gridmuster.console.schema import answer
 from gridmuster.console.sessions import Session, Sessions
 from gridmuster.console.sitestates import SITES_TOPIC
-from gridmuster.console.sessions import Session, Sessions
 from gridmuster.console.stream import MAX_STREAMS, EventStream, Hold
 
 MAX_PAGE = 1000

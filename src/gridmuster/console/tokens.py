@@ -50,6 +50,7 @@ ROLES: Final[dict[Action, Role]] = {
     Action.RELEASE: Role.OPERATOR,
     Action.EMERGENCY_STOP: Role.OPERATOR,
     Action.RESET: Role.ADMIN,
+    Action.ACKNOWLEDGE: Role.OPERATOR,
     Action.ACTIVATE: Role.OPERATOR,
     Action.CANCEL: Role.OPERATOR,
 }

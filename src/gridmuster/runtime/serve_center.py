@@ -16,6 +16,8 @@ from gridmuster.clock import Clock
 from gridmuster.comms.mqtt import open_bus
 from gridmuster.console.api import create_app
 from gridmuster.console.auth import Auth
+from gridmuster.console.doors import Entry
+from gridmuster.console.notices.settings import NoticeSettings
 from gridmuster.console.server import DEFAULT_PORT, Tls, serve
 from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.center import LiveCenter
@@ -51,6 +53,8 @@ class CenterOptions:
         until_ms: when to end; None: until told.
         durable: whether each cycle outlives a loss of power before its commands go out.
         speed: plant seconds in a real second, told to people.
+        entry: sessions, pace and ways to sign in to the API.
+        notices: where alarms are told; None: nowhere but on the page.
     """
 
     fleet: Fleet
@@ -66,6 +70,8 @@ class CenterOptions:
     until_ms: int | None = None
     durable: bool = True
     speed: float = 1.0
+    entry: Entry | None = None
+    notices: NoticeSettings | None = None
 
 
 async def run_center(
@@ -99,9 +105,8 @@ async def run_center(
             core.state.operator.answers.get,
             changes_in(journal),
         )
-        server = await serve(
-            create_app(center, auth), options.api_host, options.api_port, options.tls
-        )
+        app = create_app(center, auth, entry=options.entry, notices=options.notices)
+        server = await serve(app, options.api_host, options.api_port, options.tls)
         core.prepare(options.clock.now_ms())
         await solver.warm()
         settle_heap()
