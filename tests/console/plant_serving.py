@@ -162,13 +162,17 @@ class Center:
 
 @contextmanager
 def serving(
-    view: PlantView, auth: Auth | None = None, port: int = 0, **options: Any
+    view: PlantView,
+    auth: Auth | None = None,
+    port: int = 0,
+    board: Board | None = None,
+    **options: Any,
 ) -> Iterator[Center]:
     """Serve a view on loopback, on a thread of its own, for the length of a with statement."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    board = Board(view)
+    board = board or Board(view)
 
     app = create_app(board, auth or known_auth(), **{"min_interval_s": 0.0, **options})
 

@@ -17,8 +17,9 @@ export interface Mark {
   x: number;
   y: number;
   count: number;
-  /** Code of the worst state inside. */
+  /** Code of the worst state inside, and how many sites are in it. */
   worst: number;
+  inWorst: number;
   /** The first site, the only one when `count` is 1. */
   site: number;
   /** Where its sites are. */
@@ -37,6 +38,7 @@ interface Cell {
   sumY: number;
   count: number;
   worst: number;
+  inWorst: number;
   site: number;
   west: number;
   north: number;
@@ -45,7 +47,7 @@ interface Cell {
 }
 
 /** Means closer than this share of a cell would draw over each other. */
-const NEAR = 0.62;
+const NEAR = 0.8;
 /** Cells to the right and below; the others were looked at before. */
 const AFTER: readonly (readonly [number, number])[] = [
   [1, 0],
@@ -62,6 +64,7 @@ const AFTER: readonly (readonly [number, number])[] = [
  * @param box what is in view, in the Mercator square.
  * @param zoom of the map; its whole part sets the grid.
  * @param px size of a cell on the screen, px.
+ * @param alone a site that is never put together with others; -1: none.
  */
 export function marksIn(
   points: Points,
@@ -70,6 +73,7 @@ export function marksIn(
   box: Box,
   zoom: number,
   px: number,
+  alone = -1,
 ): Mark[] {
   const size = px / (WORLD_PX * 2 ** Math.floor(zoom));
   const across = Math.ceil(1 / size) + 2;
@@ -83,7 +87,7 @@ export function marksIn(
     const px0 = x[site]!;
     const py0 = y[site]!;
     if (px0 < west || px0 >= east || py0 < north || py0 >= south) continue;
-    if (shown !== null && !shown[site]) continue;
+    if (site === alone || (shown !== null && !shown[site])) continue;
     const column = Math.floor(px0 / size);
     const row = Math.floor(py0 / size);
     const key = row * across + column;
@@ -97,6 +101,7 @@ export function marksIn(
         sumY: py0,
         count: 1,
         worst: code,
+        inWorst: 1,
         site,
         west: px0,
         north: py0,
@@ -107,7 +112,11 @@ export function marksIn(
       cell.sumX += px0;
       cell.sumY += py0;
       cell.count += 1;
-      if (code > cell.worst) cell.worst = code;
+      if (code > cell.worst) {
+        cell.worst = code;
+        cell.inWorst = 0;
+      }
+      if (code === cell.worst) cell.inWorst += 1;
       if (px0 < cell.west) cell.west = px0;
       if (px0 > cell.east) cell.east = px0;
       if (py0 < cell.north) cell.north = py0;
@@ -115,14 +124,24 @@ export function marksIn(
     }
   }
   joinNear(cells, across, size * NEAR);
-  return [...cells.values()].map((cell) => ({
+  const marks: Mark[] = [...cells.values()].map((cell) => ({
     x: cell.sumX / cell.count,
     y: cell.sumY / cell.count,
     count: cell.count,
     worst: cell.worst,
+    inWorst: cell.inWorst,
     site: cell.site,
     box: [cell.west, cell.north, cell.east, cell.south] as const,
   }));
+  if (alone >= 0) marks.push(single(points, codes, alone));
+  return marks;
+}
+
+function single({ x, y }: Points, codes: Uint8Array, site: number): Mark {
+  const [west, north] = [x[site]!, y[site]!];
+  const worst = codes[site] ?? 0;
+  const box = [west, north, west, north] as const;
+  return { x: west, y: north, count: 1, worst, inWorst: 1, site, box };
 }
 
 /** Join cells whose means stand too close, each with at most one neighbour: blobs do not grow. */
@@ -149,6 +168,8 @@ function join(into: Cell, other: Cell): void {
   into.sumX += other.sumX;
   into.sumY += other.sumY;
   into.count += other.count;
+  if (other.worst > into.worst) into.inWorst = other.inWorst;
+  else if (other.worst === into.worst) into.inWorst += other.inWorst;
   into.worst = Math.max(into.worst, other.worst);
   into.site = Math.min(into.site, other.site);
   into.west = Math.min(into.west, other.west);

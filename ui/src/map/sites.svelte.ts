@@ -42,6 +42,7 @@ export class Places {
   readonly y: Float64Array;
   /** Around all sites and borders. */
   readonly box: Box;
+  readonly #extents: readonly Box[];
   readonly #kinds: string[][];
   readonly #kind: number[];
   readonly #hay: string[];
@@ -57,7 +58,8 @@ export class Places {
     this.area = Uint16Array.from(sites.area);
     this.x = Float64Array.from(sites.longitude, xOf);
     this.y = Float64Array.from(sites.latitude, yOf);
-    this.box = around(this);
+    this.box = around(everyPoint(found));
+    this.#extents = found.areas.map((area) => around(area.border.coordinates[0] ?? []));
     this.#kinds = found.kinds;
     this.#kind = sites.kind;
     this.#hay = sites.ids.map((id, site) => `${id} ${sites.names[site]}`.toLowerCase());
@@ -71,6 +73,11 @@ export class Places {
   /** A site's position by its id; -1 when there is none. */
   indexOf(id: string): number {
     return this.#at.get(id) ?? -1;
+  }
+
+  /** Around an area's border. */
+  extent(area: number): Box {
+    return this.#extents[area]!;
   }
 
   /** The types of a site's devices. */
@@ -87,21 +94,25 @@ export class Places {
   }
 }
 
-function around(places: Places): Box {
+/** Around points of longitude and latitude. */
+function around(points: Iterable<readonly [number, number]>): Box {
   let [west, north, east, south] = [1, 1, 0, 0];
-  const take = (x: number, y: number): void => {
+  for (const [longitude, latitude] of points) {
+    const [x, y] = [xOf(longitude), yOf(latitude)];
     west = Math.min(west, x);
     east = Math.max(east, x);
     north = Math.min(north, y);
     south = Math.max(south, y);
-  };
-  for (let site = 0; site < places.x.length; site += 1) take(places.x[site]!, places.y[site]!);
-  for (const area of places.areas) {
-    for (const [longitude, latitude] of area.border.coordinates[0] ?? []) {
-      take(xOf(longitude), yOf(latitude));
-    }
   }
   return west <= east ? [west, north, east, south] : [0, 0, 1, 1];
+}
+
+function* everyPoint(found: PlacesDocument): Generator<[number, number]> {
+  const { longitude, latitude } = found.sites;
+  for (let site = 0; site < longitude.length; site += 1) {
+    yield [longitude[site]!, latitude[site]!];
+  }
+  for (const area of found.areas) yield* area.border.coordinates[0] ?? [];
 }
 
 class Sites {
