@@ -7,11 +7,12 @@ process is filled in from the journal, where the plant has one, with the minute'
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Final, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
+import structlog
 from fastapi import APIRouter, Query, Request
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -20,10 +21,12 @@ from starlette.responses import Response
 from gridmuster.center.view import AreaView, PlantView
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Role
+from gridmuster.console.pastdocs import PastReader, PastRequest, PastTrend
 from gridmuster.console.problems import unknown_subject
 from gridmuster.console.schema import answer
+from gridmuster.errors import JournalError
 from gridmuster.fleet.devices import DeviceType
-from gridmuster.signals import AreaBalance, CycleRecord
+from gridmuster.report.series import AreaSeries
 from gridmuster.units import MS_PER_HOUR, MS_PER_S
 
 #: Length of one value, s.
@@ -34,6 +37,10 @@ KEPT_H: Final = 24
 ROWS: Final = KEPT_H * 3600 // STEP_S
 #: Most areas that are kept, so that memory has a bound (30 MB).
 MAX_AREAS: Final = 256
+#: Longest wait for the journal when somebody asks, s of real time.
+PATIENCE_S: Final = 0.5
+#: A center that has made no more cycles than this has no past worth reading.
+FRESH_CYCLES: Final = 30
 #: Answers kept until the next minute is complete.
 MAX_ANSWERS: Final = 256
 PLAIN: Final = (
@@ -49,6 +56,7 @@ WIDTH: Final = len(PLAIN) + len(TYPES)
 PRICE: Final = PLAIN.index("price_usd_per_mwh")
 
 Floats = NDArray[np.float64]
+_log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1", route_class=SecuredRoute)
 
 
@@ -66,19 +74,6 @@ class TrendDocument(Struct, frozen=True):
     shortfall_kw: list[float | None]
     price_usd_per_mwh: list[float | None]
     generation_kw_by_type: dict[str, list[float | None]]
-
-
-@runtime_checkable
-class Recalling(Protocol):
-    """A plant that can say what its center noted earlier."""
-
-    async def cycles_at(self, instants_ms: Sequence[int]) -> list[CycleRecord]:
-        """The center's records of some moments, as far as there are any.
-
-        Args:
-            instants_ms: for each the last record that is not after it is wanted, ms.
-        """
-        ...
 
 
 class _Ring:
@@ -134,12 +129,16 @@ class Trend:
         self._rings: dict[str, _Ring] = {}
         self._open: dict[str, _Open] = {}
         self._last_ms = 0
+        self._began_ms = self._began_cycle = 0
+        self._recalled = False
         self._answers: dict[tuple[str, int], bytes] = {}
 
     def take(self, view: PlantView) -> None:
         """Take an edition. One whose time has not moved on says nothing new."""
         if view.at_ms <= self._last_ms:
             return
+        if not self._last_ms:
+            self._began_ms, self._began_cycle = view.at_ms, view.cycle
         minute = view.at_ms // STEP_MS
         if minute != self._last_ms // STEP_MS:
             self._answers.clear()
@@ -163,44 +162,44 @@ class Trend:
         if under_way is not None:
             self._rings[area].put(under_way.minute, under_way.mean())
 
-    def missing(self, now_ms: int, hours: int = KEPT_H) -> list[int]:
-        """Ends of the minutes of the last hours of which nothing is known, ms; latest first."""
-        last = now_ms // STEP_MS - 1
-        rings = self._rings.values()
-        return [
-            (minute + 1) * STEP_MS - 1
-            for minute in range(last, last - hours * 3600 // STEP_S, -1)
-            if not any(ring.has(minute) for ring in rings)
-        ]
+    async def recall(self, history: PastReader | None) -> None:
+        """Fill in what was before this process, from the journal, when somebody first asks.
 
-    def learn(self, records: Iterable[CycleRecord]) -> None:
-        """Fill in earlier minutes; what was seen counts more than what is told."""
-        for record in records:
-            minute = record.at_ms // STEP_MS
-            for balance in record.areas:
-                if balance.area not in self._rings and len(self._rings) >= MAX_AREAS:
-                    continue
-                ring = self._rings.setdefault(balance.area, _Ring())
-                if not ring.has(minute):
-                    ring.put(minute, _row_of_balance(balance))
-        self._answers.clear()
-
-    async def recall(self, plant: object, now_ms: int) -> None:
-        """Fill in what was before this process, if the plant can say; the latest hours first.
+        What is not ready in `PATIENCE_S` is fetched when somebody asks again.
 
         Args:
-            plant: the center.
-            now_ms: plant time, ms.
+            history: who reads the journal; None: nobody.
         """
-        if not isinstance(plant, Recalling):
+        if self._recalled or history is None or not self._last_ms:
             return
-        instants_ms = self.missing(now_ms)
-        per_hour = 3600 // STEP_S
-        for start in range(0, len(instants_ms), per_hour):
-            found = await plant.cycles_at(instants_ms[start : start + per_hour])
-            self.learn(found)
-            if not found:
-                return
+        if self._began_cycle <= FRESH_CYCLES:
+            self._recalled = True
+            return
+        self._recalled = True
+        end_ms = self._began_ms // STEP_MS * STEP_MS - 1
+        from_ms = end_ms - KEPT_H * MS_PER_HOUR
+        asked = PastRequest("trend", "console-trend", from_ms, end_ms, ROWS + 1)
+        try:
+            body = await history.ask(asked, PATIENCE_S)
+            if body:
+                self.learn(msgspec.json.decode(body, type=PastTrend))
+            else:
+                self._recalled = False
+        except JournalError as error:
+            # The day before stays empty; the history's own page tells the same fault.
+            _log.warning("the trend's past cannot be read", error=str(error))
+
+    def learn(self, told: PastTrend) -> None:
+        """Fill in earlier minutes; what was seen counts more than what is told."""
+        for series in told.areas:
+            if series.area not in self._rings and len(self._rings) >= MAX_AREAS:
+                continue
+            ring = self._rings.setdefault(series.area, _Ring())
+            for at_ms, row in zip(told.at_ms, _rows_of_series(series), strict=True):
+                minute = at_ms // STEP_MS
+                if not math.isnan(row[0]) and not ring.has(minute):
+                    ring.put(minute, row)
+        self._answers.clear()
 
     @property
     def areas(self) -> list[str]:
@@ -276,21 +275,22 @@ def _row_of_view(area: AreaView) -> Floats:
     )
 
 
-def _row_of_balance(balance: AreaBalance) -> Floats:
-    by_type, price = balance.generation_kw_by_type, balance.price_usd_per_mwh
-    # Journals of earlier versions do not tell types apart.
-    unknown = not by_type and balance.generation_kw != 0.0
-    return np.array(
-        [
-            balance.demand_kw,
-            balance.losses_kw,
-            balance.import_kw,
-            balance.reserve_kw,
-            balance.shortfall_kw,
-            np.nan if price is None else price,
-            *(np.nan if unknown else by_type.get(kind, 0.0) for kind in TYPES),
-        ]
-    )
+def _rows_of_series(series: AreaSeries) -> Floats:
+    """A row of values for each instant of a series; not a number where it does not say."""
+    count = len(series.demand_kw)
+    unknown = [None] * count
+    # Journals of earlier versions do not tell types apart; one that is left out stood still.
+    other = [0.0] * count if series.generation_kw_by_type else unknown
+    columns: list[Sequence[float | None]] = [
+        series.demand_kw,
+        series.losses_kw,
+        series.import_kw,
+        unknown,
+        series.shortfall_kw,
+        series.price_usd_per_mwh,
+        *(series.generation_kw_by_type.get(kind, other) for kind in TYPES),
+    ]
+    return np.array(columns, np.float64).T
 
 
 @router.get(
@@ -313,6 +313,8 @@ async def trend(
     All areas together have the sums, and the mean of their prices.
     """
     kept: Trend = request.app.state.trend
+    plant = request.app.state.plant
+    await kept.recall(getattr(plant, "history", None))
     if area and area not in kept.areas:
         raise unknown_subject("area", area, kept.areas)
     return Response(kept.document(area, after_ms, hours), media_type="application/json")

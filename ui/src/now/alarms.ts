@@ -7,7 +7,8 @@ const RANK: Record<string, number> = { critical: 0, warning: 1, note: 2 };
 /** What the center may say of an alarm's acknowledgement; absent where it does not. */
 export interface Acknowledged {
   acked_by?: string;
-  acked_ms?: number | null;
+  acked_ms?: number;
+  acked_note?: string;
 }
 
 /** The gravest first; of equals, those nobody has acknowledged, then the latest. */

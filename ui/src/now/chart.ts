@@ -13,6 +13,8 @@ type Options = Omit<uPlot.Options, "width" | "height">;
 const AXIS_PX = 52;
 const FONT = "12px system-ui, 'Liberation Sans', sans-serif";
 const HOUR_S = 3600;
+/** How many times the price's own range may grow to show what units cost. */
+const FAR = 2.5;
 
 /** CSS custom property of a source's colour. */
 export function sourceColour(name: string): string {
@@ -89,9 +91,18 @@ function valueAxis(format: (value: number) => string, space: number): uPlot.Axis
   };
 }
 
+/** From the first value, or at least an hour ago, to the last, or at least an hour ahead. */
+function reach(picture: Picture): [number, number] {
+  const { at_s, now_s } = picture;
+  return [
+    Math.min(at_s[0] ?? now_s, now_s - HOUR_S),
+    Math.max(at_s.at(-1) ?? now_s, now_s + HOUR_S),
+  ];
+}
+
 function base(make: typeof uPlot, zone: string, picture: () => Picture): Options {
   return {
-    padding: [8, 12, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: {
       drag: { x: false, y: false, setScale: false },
@@ -103,10 +114,7 @@ function base(make: typeof uPlot, zone: string, picture: () => Picture): Options
     scales: {
       x: {
         time: true,
-        range: () => {
-          const at = picture().at_s;
-          return [at[0] ?? 0, at.at(-1) ?? 1];
-        },
+        range: () => reach(picture()),
       },
     },
     series: [{}],
@@ -131,6 +139,7 @@ function nowLine(u: uPlot, nowS: number, label: string): void {
     ctx.fillStyle = colour("--text");
     ctx.fillRect(x, bbox.top, width, 17 * ratio);
     ctx.fillStyle = colour("--panel");
+    ctx.textAlign = "left";
     ctx.textBaseline = "middle";
     ctx.fillText(label, x + 5 * ratio, bbox.top + 9 * ratio);
   }
@@ -177,13 +186,16 @@ export function balanceOptions(
   layers.forEach(({ name }, n) => {
     const own = ground + 1 + n;
     const inner = n === 0 || n === edges ? ground : own - 1;
-    const fill = veil(sourceColour(name), 0.82);
+    const fill = veil(sourceColour(name), name === "utility" ? 0.5 : 0.85);
     series[own]!.stroke = colour("--panel");
     series[own]!.width = 1;
     bands.push({ series: n < edges ? [own, inner] : [inner, own], fill });
   });
   const low = names.indexOf("low");
-  bands.push({ series: [low + 1, low], fill: veil("--series-demand", 0.2) });
+  bands.push({ series: [low + 1, low], fill: veil("--series-demand", 0.09) });
+  for (const edge of [low, low + 1]) {
+    Object.assign(series[edge]!, { stroke: veil("--series-demand", 0.6), width: 1, dash: [5, 4] });
+  }
   const need = names.length - 1;
   Object.assign(series[need]!, { stroke: colour("--series-demand"), width: 2.25 });
   Object.assign(series[need - 1]!, { stroke: colour("--series-demand"), width: 1, dash: [2, 3] });
@@ -227,13 +239,16 @@ export function priceOptions(
   const shared = base(make, zone, picture);
   return {
     ...shared,
-    padding: [6, 12, 4, 0],
+    padding: [6, 18, 4, 0],
     scales: {
       ...shared.scales,
       y: {
         range: (_, min, max) => {
           const low = Math.min(min ?? 0, 0);
-          return [low, Math.max((max ?? 0) * 1.2, low + 10)];
+          const high = Math.max((max ?? 0) * 1.2, low + 10);
+          // The cheapest cost is in sight while it is not far: how near the price comes to it.
+          const cheapest = Math.min(...marks().map(({ usd }) => usd)) * 1.2;
+          return [low, cheapest < high * FAR ? Math.max(high, cheapest) : high];
         },
       },
     },

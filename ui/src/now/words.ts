@@ -125,7 +125,7 @@ export function ahead(row: ForecastRow | null, limitKw: number, nowMs: number): 
   const at = (k: number): number => Math.max(nowMs, first + k * row.forecast_step_s * 1000);
   const events: Event[] = [];
   const peak = row.forecast_kw.indexOf(Math.max(...row.forecast_kw));
-  if (peak >= 0) {
+  if (peak > 0) {
     const [low, high] = [row.forecast_low_kw[peak], row.forecast_high_kw[peak]];
     const band = low !== undefined && high !== undefined ? `, ${power(low, high)} to ${power(high)}` : "";
     events.push({ at_ms: at(peak), tone: "", text: `demand peaks at ${power(row.forecast_kw[peak])}${band}` });
@@ -181,7 +181,7 @@ function dear(row: ForecastRow, at: (k: number) => number): Event[] {
   if (!prices.length) return [];
   const most = Math.max(...prices);
   const k = prices.indexOf(most);
-  if (most - Math.min(...prices) < 1) return [];
+  if (k === 0 || most - Math.min(...prices) < 1) return [];
   return [{ at_ms: at(k), tone: "", text: `energy is dearest at ${number(most, 2)} USD/MWh` }];
 }
 
@@ -215,11 +215,20 @@ export function priceWords(price: number | null, steps: readonly CostStep[], mos
   return text;
 }
 
-/** Odds as people say them: "1 in 2,500", beside the share. */
+/** Odds below this are told as less than it: the model knows no better. */
+const LEAST_ODDS = 1e-6;
+
+/** Odds as a share, with as many digits as say something. */
+export function share(lolp: number): string {
+  if (lolp < LEAST_ODDS) return "< 0.0001 %";
+  const digits = lolp >= 0.01 ? 1 : lolp >= 0.0001 ? 3 : 4;
+  return `${(lolp * 100).toFixed(digits)} %`;
+}
+
+/** Odds as people say them: "1 in 2,500". */
 export function odds(lolp: number): string {
-  if (lolp <= 1e-9) return "none";
-  if (lolp >= 0.5) return percent(lolp);
-  return `1 in ${number(Math.round(1 / lolp))}`;
+  if (lolp < LEAST_ODDS) return "less than 1 in a million";
+  return `1 in ${number(Math.max(1, Math.round(1 / lolp)))}`;
 }
 
 /** Where an alarm's or decision's subject is shown; empty: nowhere of its own. */
