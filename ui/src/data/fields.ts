@@ -79,7 +79,7 @@ function limitsOf(schema: Schema): string {
 /** Words from a name, its unit left out: it stands beside the value. */
 export function labelOf(name: string): string {
   const bare = name.replace(/(_usd_per_kwh|_usd|_kwh|_kw|_m_per_s|_per_h|_s|_h)$/, "");
-  const text = bare.replaceAll("_", " ");
+  const text = bare.replaceAll("_", " ").replace(/^mttf$/, "mean time to failure");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
