@@ -107,6 +107,7 @@ SORTS: Final = (
     "energy%",
     "fuel",
     "fuel%",
+    "level",
     "run",
     "permit",
     "alarm",
@@ -153,6 +154,10 @@ def _sort_key(columns: Columns, key: str) -> Floats:
         return columns.word(key).ranks().astype(float)
     if key in ("state", "quality", "mode", "order"):
         return columns.word(key).codes.astype(float)
+    if key == "level":
+        fuel = columns.number("fuel%")
+        level: Floats = np.where(np.isnan(fuel), columns.number("energy%"), fuel)
+        return level
     return columns.number(key)
 
 

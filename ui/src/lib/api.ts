@@ -28,6 +28,7 @@ async function problemOf(response: Response): Promise<Problem> {
       title: body.title ?? response.statusText,
       detail: body.detail ?? "",
       errors: body.errors,
+      suggestions: body.suggestions,
     };
   } catch {
     return { status: response.status, title: response.statusText, detail: "" };

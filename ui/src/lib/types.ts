@@ -139,4 +139,6 @@ export interface Problem {
   title: string;
   detail: string;
   errors?: { path: string; message: string; value?: string }[];
+  /** Known names that look like the one given. */
+  suggestions?: string[];
 }
