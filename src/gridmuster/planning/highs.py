@@ -75,6 +75,7 @@ def mixed_integer(
     node_limit: int | None,
     threads: int,
     start: Floats | None,
+    improve: bool = False,
 ) -> Outcome:
     """Solve with integers.
 
@@ -85,6 +86,7 @@ def mixed_integer(
         node_limit: most nodes, or None.
         threads: threads to use.
         start: values of a known plan, or None.
+        improve: whether to look for better plans than the known one, not only to prove it.
     """
     solver = _solver(arrays, threads)
     solver.setOptionValue("time_limit", max(time_limit_s, LEAST_S))
@@ -94,7 +96,8 @@ def mixed_integer(
         solver.setOptionValue("mip_max_nodes", node_limit)
     if start is not None:
         # A good plan is known: what is left to do is to prove it, not to look for others.
-        solver.setOptionValue("mip_heuristic_effort", 0.0)
+        if not improve:
+            solver.setOptionValue("mip_heuristic_effort", 0.0)
         solver.setSolution(len(start), np.arange(len(start), dtype=np.int32), start)
     numbers = np.flatnonzero(arrays.integer).astype(np.int32)
     integer = np.full(len(numbers), int(highspy.HighsVarType.kInteger), dtype=np.uint8)
@@ -115,6 +118,25 @@ def mixed_integer(
         nodes=int(info.mip_node_count),
         message=message,
     )
+
+
+def relaxed(arrays: LinearArrays, threads: int, time_limit_s: float) -> Point | None:
+    """The optimum without whole numbers, once; None when there is none or time is out.
+
+    Args:
+        arrays: the model.
+        threads: threads to use.
+        time_limit_s: most wall time, s.
+    """
+    solver = _solver(arrays, threads)
+    solver.setOptionValue("time_limit", max(time_limit_s, LEAST_S))
+    status = solver.run()
+    optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    if status == highspy.HighsStatus.kError or not optimal:
+        return None
+    solution = solver.getSolution()
+    objective = float(solver.getInfo().objective_function_value)
+    return Point(np.array(solution.col_value), objective, np.array(solution.row_dual))
 
 
 class Relaxation:

@@ -1,0 +1,170 @@
+"""``gridmuster solve`` and ``check-schedule``: unit-commitment cases of others, with a proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from gridmuster.planning.cases.case import Case, Schedule
+    from gridmuster.planning.cases.solving import CaseAnswer
+
+app = typer.Typer(no_args_is_help=True)
+
+#: No feasible schedule, or one that breaks a rule.
+EXIT_NO = 1
+
+
+class CaseFormat(StrEnum):
+    """Whose file a case is."""
+
+    AUTO = "auto"
+    PGLIB_UC = "pglib-uc"
+    KAZARLIS = "kazarlis"
+
+
+CaseFile = Annotated[Path, typer.Argument(metavar="CASE.json", help="A case.")]
+Copies = Annotated[int, typer.Option(min=1, help="Repeat every unit, demand and reserve so often.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines, on standard output.")]
+Whose = Annotated[CaseFormat, typer.Option("--format", help="Whose file it is.")]
+
+
+@app.command("solve")
+def solve(
+    case_file: CaseFile,
+    file_format: Whose = CaseFormat.AUTO,
+    copies: Copies = 1,
+    gap: Annotated[float, typer.Option(min=0.0, help="Relative gap at which to stop.")] = 1e-3,
+    time_limit: Annotated[float, typer.Option(min=0.1, help="Most wall time, s.")] = 100.0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the solver.")] = 2,
+    out: Annotated[Path | None, typer.Option(help="Write the schedule here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan a unit-commitment case: cost, proven bound, gap; exit code 1 without a feasible plan."""
+    from gridmuster.planning.cases.solving import CaseLimits, solve_copies
+
+    case = _read(case_file, file_format)
+    limits = CaseLimits(gap, time_limit, threads)
+    with _progress() as told:
+        answer = solve_copies(case, copies, limits, told)
+    if out is not None:
+        out.write_text(_schedule_text(answer.schedule))
+    if as_json:
+        typer.echo(json.dumps(_figures(answer)))
+    else:
+        _show(answer)
+    if not answer.judgement.feasible:
+        raise typer.Exit(EXIT_NO)
+
+
+@app.command("check-schedule")
+def check_schedule(
+    case_file: CaseFile,
+    schedule_file: Annotated[Path, typer.Argument(metavar="SCHEDULE.json", help="A schedule.")],
+    file_format: Whose = CaseFormat.AUTO,
+    copies: Copies = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Price a schedule and list every rule of its case that it breaks; exit code 1 if it does."""
+    from gridmuster.planning.cases.judging import judge
+
+    case = _read(case_file, file_format).repeated(copies)
+    judged = judge(case, _read_schedule(schedule_file))
+    if as_json:
+        figures = {
+            "objective": judged.cost,
+            "feasible": judged.feasible,
+            "violations": list(judged.violations),
+            "violated": judged.violated,
+        }
+        typer.echo(json.dumps(figures))
+    else:
+        typer.echo(f"cost {judged.cost:,.2f}")
+        for violation in judged.violations:
+            typer.echo(violation)
+        more = judged.violated - len(judged.violations)
+        if more:
+            typer.echo(f"and {more} more")
+        typer.echo("feasible" if judged.feasible else f"{judged.violated} violations")
+    if not judged.feasible:
+        raise typer.Exit(EXIT_NO)
+
+
+def _read(path: Path, file_format: CaseFormat) -> Case:
+    from gridmuster.planning.cases.reading import read_case
+
+    return read_case(path, file_format.value)
+
+
+def _read_schedule(path: Path) -> Schedule:
+    from gridmuster.errors import PlanningError
+    from gridmuster.planning.cases.case import Schedule
+
+    try:
+        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return Schedule(
+            document["commitment"], document["power_mw"], document.get("renewable_mw", {})
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PlanningError(
+            f"{path}: no schedule: {type(error).__name__} {error}; expected an object with "
+            "commitment and power_mw"
+        ) from error
+
+
+def _schedule_text(schedule: Schedule) -> str:
+    return json.dumps(
+        {
+            "commitment": schedule.commitment,
+            "power_mw": schedule.power_mw,
+            "renewable_mw": schedule.renewable_mw,
+        }
+    )
+
+
+def _figures(answer: CaseAnswer) -> dict[str, object]:
+    judged = answer.judgement
+    found = bool(answer.schedule.commitment)
+    bounded = answer.lower_bound > float("-inf")
+    return {
+        "objective": judged.cost if found else None,
+        "lower_bound": answer.lower_bound if bounded else None,
+        "gap": answer.gap if found and bounded else None,
+        "seconds": round(answer.seconds, 3),
+        "method": answer.method,
+        "feasible": judged.feasible,
+        "violations": list(judged.violations),
+    }
+
+
+def _show(answer: CaseAnswer) -> None:
+    judged = answer.judgement
+    if answer.schedule.commitment:
+        typer.echo(f"cost         {judged.cost:,.2f}")
+    typer.echo(f"lower bound  {answer.lower_bound:,.2f}")
+    if answer.schedule.commitment:
+        typer.echo(f"gap          {100.0 * answer.gap:.4f} %")
+    typer.echo(f"seconds      {answer.seconds:.1f} ({answer.method})")
+    for violation in judged.violations:
+        typer.echo(violation)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float, float], None]]:
+    """Show how far a solve is, on standard error."""
+    from rich.console import Console
+    from rich.status import Status
+
+    with Status("relaxation", console=Console(stderr=True)) as status:
+
+        def told(step: str, cost: float, bound: float) -> None:
+            plan = f"cost {cost:,.2f}, " if cost < float("inf") else ""
+            status.update(f"{step}: {plan}bound {bound:,.2f}")
+
+        yield told
