@@ -240,12 +240,12 @@ class PlanSheet:
             spans = _spans(self.solution.commitment[one.id], one.initial_on)
         elif isinstance(one, PlanStore):
             most = max([*one.charge_kw, *one.discharge_kw], default=0.0)
-            spans = _spans([int(kw != 0.0) for kw in power], True)
+            spans = _spans([int(kw != 0.0) for kw in power], None)
             energy = [round(kwh, 1) for kwh in self.solution.energy_kwh[one.id]]
             capacity = one.max_energy_kwh
         else:
             most = max(one.available_kw, default=0.0)
-            spans = _spans([int(kw != 0.0) for kw in power], True)
+            spans = _spans([int(kw != 0.0) for kw in power], None)
         return PlanDeviceRow(
             one.id, one.device_type, one.area, most, spans, power, energy, capacity
         )
@@ -308,10 +308,10 @@ def _rounded(values: Iterable[float]) -> list[float]:
     return [round(value, 1) for value in values]
 
 
-def _spans(on: list[int], on_before: bool) -> list[PlanSpan]:
-    """Stretches of on, each with whether it begins with a start."""
+def _spans(on: list[int], on_before: bool | None) -> list[PlanSpan]:
+    """Stretches of on, each with whether it begins with a start; None: nothing starts here."""
     edges = np.flatnonzero(np.diff(np.asarray(on, dtype=np.int8), prepend=0, append=0))
     return [
-        PlanSpan(int(first), int(end), bool(first > 0 or not on_before))
+        PlanSpan(int(first), int(end), on_before is not None and bool(first > 0 or not on_before))
         for first, end in zip(edges[::2], edges[1::2], strict=True)
     ]
