@@ -36,6 +36,12 @@ export class Sprites {
     return found;
   }
 
+  /** Width and height of a mark's symbol, CSS px. */
+  size(mark: Mark): [number, number] {
+    const { width, height } = this.picture(nameOf(mark));
+    return [width / RATIO, height / RATIO];
+  }
+
   /** The same as pixels. */
   pixels(name: string): ImageData {
     const canvas = this.picture(name);
