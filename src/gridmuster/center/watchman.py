@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gridmuster.center.alarms import AlarmBoard, Severity
+from gridmuster.center.alarmwords import words_of
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.decider import AreaDecision
 from gridmuster.center.memory import CoreState
@@ -65,12 +66,12 @@ class Watchman:
         late_s = SKEW_LIMIT_S + self._config.link_allowance_s
         for site_id, status in snapshot.sites.items():
             if not status.fresh and not recovering:
-                age = "never heard" if status.report is None else f"silent for {status.age_s:.0f} s"
+                age = "was never heard" if status.report is None else "is silent"
                 self._board.raise_alarm(
                     f"silent:{site_id}",
                     Severity.WARNING,
                     site_id,
-                    f"site {age}; its devices count as last known, none is started",
+                    f"the site {age}; its devices count as last known, none is started",
                     "check the site's link and gateway",
                 )
             if status.report is None:
@@ -98,8 +99,9 @@ class Watchman:
                     "check the site's time service",
                 )
             for alarm in status.report.alarms:
+                words = words_of(alarm, "see the site")
                 self._board.raise_alarm(
-                    f"site:{site_id}:{alarm}", Severity.WARNING, site_id, alarm, "see the site"
+                    f"site:{site_id}:{alarm}", Severity.WARNING, site_id, words.text, words.advice
                 )
         for site_id in self._state.commands.unanswered_sites:
             self._board.raise_alarm(
@@ -185,12 +187,13 @@ class Watchman:
                     "turn the switch to auto at the site",
                 )
             for alarm in reading.alarms:
+                words = words_of(alarm, "see the device")
                 self._board.raise_alarm(
                     f"device:{device_id}:{alarm}",
                     Severity.WARNING,
                     device_id,
-                    alarm,
-                    "see the device",
+                    words.text,
+                    words.advice,
                 )
 
     def _plan(self, snapshot: Snapshot, planner: Planner) -> None:
