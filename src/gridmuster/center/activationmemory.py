@@ -67,3 +67,4 @@ class ActivationMemory(Struct):
     past: list[Running] = field(default_factory=list)
     holds: dict[str, Hold] = field(default_factory=dict)
     released: dict[str, str] = field(default_factory=dict)
+    freed_ms: dict[str, int] = field(default_factory=dict)

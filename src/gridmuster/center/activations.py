@@ -355,8 +355,10 @@ class ActivationDesk:
             holds.update(self._holds(one, known, before))
         for device_id in before.keys() - holds.keys():
             self.memory.released[device_id] = before[device_id].text
+            self.memory.freed_ms[device_id] = known.now_ms
         for device_id in holds:
             self.memory.released.pop(device_id, None)
+            self.memory.freed_ms.pop(device_id, None)
         self.memory.holds = holds
 
     def _holds(self, one: Running, known: Known, before: Mapping[str, Hold]) -> dict[str, Hold]:
@@ -421,9 +423,22 @@ class ActivationDesk:
             return operator
         return structs.replace(operator, overrides={**holds, **operator.overrides})
 
-    def planned(self, plan: PlanNow) -> PlanNow:
-        """What the plan says, with the sets on whose power the dispatch decides."""
-        on = {d: True for d, hold in self.memory.holds.items() if hold.power_kw is None}
+    def planned(self, plan: PlanNow, state_ms: int) -> PlanNow:
+        """What the plan says, with the sets on whose power the dispatch decides.
+
+        A plan made while a set was held takes it as on for its least time; that is not kept up
+        once the set is free. Where the balance needs it, real-time commitment keeps it all the
+        same.
+
+        Args:
+            plan: what the plan says.
+            state_ms: moment whose state the plan was made from, ms.
+        """
+        freed_ms = self.memory.freed_ms
+        for device in [d for d, at_ms in freed_ms.items() if at_ms < state_ms]:
+            del freed_ms[device]
+        on = dict.fromkeys(freed_ms, False)
+        on |= {d: True for d, hold in self.memory.holds.items() if hold.power_kw is None}
         return PlanNow({**plan.on, **on}, plan.stores) if on else plan
 
     def asserted(self, device_id: str) -> bool:

@@ -183,7 +183,7 @@ class CandidateBook:
         fuel = fuel_rate(device, kw) * run_h
         shares = _fuel_share(device, reading, context, fuel)
         permit = _permit_share(device, wish, context, run_h)
-        for found in (shares, permit):
+        for found in (permit, shares):
             if isinstance(found, str):
                 return found
         cost, odds = self._sources.costs[device.id], device.reliability

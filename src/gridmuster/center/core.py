@@ -132,7 +132,8 @@ class Core:
         self._upkeep(now_ms, snapshot)
         contexts = self._activate(snapshot)
         operator = self._activations.merged(memory.operator)
-        plan = self._activations.planned(self._planner.now(now_ms))
+        state_ms = memory.planning.state_ms
+        plan = self._activations.planned(self._planner.now(now_ms), state_ms)
         self._decisions = {
             area.id: self._decider.decide(
                 area,

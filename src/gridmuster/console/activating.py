@@ -218,7 +218,7 @@ async def cancel(
     body: CancelCommand,
     key: Key = None,
 ) -> Response:
-    """Its sets return one by one, within two minutes."""
+    """Its sets return one by one, within two minutes or when their least time on is over."""
     plant = _plant(request)
 
     async def act(checked: str) -> Kept:
