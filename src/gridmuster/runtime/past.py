@@ -31,7 +31,7 @@ from gridmuster.store.journal import Journal
 #: Real time without a question after which the process ends, s.
 IDLE_S: Final = 600.0
 #: How much it yields to the processes that have deadlines (0 not at all, 19 all it can).
-NICENESS: Final = 10
+NICENESS: Final = 5
 #: Questions that may be under way at once.
 MAX_JOBS: Final = 32
 #: Longest wait for the first word of an answer, s: the process may only be starting.

@@ -25,6 +25,8 @@ from gridmuster.store.records import Broken, Intact, Kind, Record
 
 #: Rows fetched at a time while reading.
 _PAGE: Final = 256
+#: Records looked at before an instant for one of a kind.
+_NEAR: Final = 8
 #: Checkpoints whose bodies are kept.
 KEEP_CHECKPOINTS: Final = 3
 #: Of older ones the first in each such span of plant time keeps its body, ms, so that any past
@@ -228,9 +230,15 @@ class Journal:
             JournalError: when the journal cannot be read.
         """
         query = _ALL.where(_t.now_ms <= now_ms)
-        if kind is not None:
-            query = query.where(_t.kind == kind.value)
-        return self._one(query.order_by(_t.now_ms.desc(), _t.sequence.desc()))
+        newest_first = (_t.now_ms.desc(), _t.sequence.desc())
+        if kind is None:
+            return self._one(query.order_by(*newest_first))
+        # Asked for a kind, a database may sort all records of it; a few of any kind are near.
+        near = _PLACES.where(_t.now_ms <= now_ms).order_by(*newest_first).limit(_NEAR)
+        for row in self._fetch(near):
+            if row.kind == kind.value:
+                return self._one(_ALL.where(_t.sequence == row.sequence))
+        return self._one(query.where(_t.kind == kind.value).order_by(*newest_first))
 
     def before(self, sequence: int, kind: Kind) -> Record | None:
         """The last record of a kind with a lower number that still has its body, or None.
@@ -313,6 +321,7 @@ class Journal:
 
 _t: Final = schema.records.c
 _ALL: Final = sa.select(schema.records)
+_PLACES: Final = sa.select(_t.sequence, _t.kind)
 _COUNT: Final = sa.select(sa.func.count()).select_from(schema.records)
 _INSERT: Final = sa.insert(schema.records)
 _HEAD: Final = sa.select(_t.sequence, _t.chain).order_by(_t.sequence.desc()).limit(1)
