@@ -126,7 +126,8 @@ def _steps(priced: list[tuple[float, DeviceView]]) -> list[CostStep]:
         if len(groups) <= MAX_STEPS:
             break
         width *= 2.0
-    return [_step(cost, kind, group) for (cost, kind), group in sorted(groups.items())]
+    steps = [_step(cost, kind, group) for (cost, kind), group in groups.items()]
+    return sorted(steps, key=lambda step: (step.usd_per_mwh, step.type))
 
 
 def _step(cost: float, kind: str, group: list[tuple[float, DeviceView]]) -> CostStep:
