@@ -104,3 +104,8 @@ export function utc(atMs: Maybe): string {
 export function words(code: string): string {
   return code.replaceAll("_", " ");
 }
+
+/** A sentence whose codes are words: "failed to start: fail_to_start" -> "... fail to start". */
+export function plain(text: string): string {
+  return text.replace(/\b[a-z]+(?:_[a-z]+)+\b/g, words);
+}

@@ -296,6 +296,9 @@ function drawMarks(u: uPlot, marks: { usd: number; label: string; type: string }
     ctx.stroke();
     if (taken - y < 13 * ratio || y - bbox.top < 12 * ratio) continue;
     taken = y;
+    const width = ctx.measureText(label).width + 8 * ratio;
+    ctx.fillStyle = veil("--panel", 0.85);
+    ctx.fillRect(bbox.left + bbox.width - width, y - 14 * ratio, width, 13 * ratio);
     ctx.fillStyle = colour("--dim");
     ctx.fillText(label, bbox.left + bbox.width - 4 * ratio, y - 1);
   }
