@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -275,3 +276,25 @@ def _scores(starts: np.ndarray, truth: np.ndarray) -> np.ndarray:
             [pinball(real, naive * band[k], level) / scale for k, level in enumerate(LEVELS)],
         ]
     )
+
+
+def test_taught_days_make_the_forecast_and_what_was_seen_stays() -> None:
+    memory = DemandMemory()
+    forecast = DemandForecast(memory)
+    forecast.declare("a", "UTC", 100.0)
+    today = date(2026, 7, 10).toordinal()
+    day_ms = 86_400_000
+    now_ms = parse_iso("2026-07-10T00:00:00Z")
+    for k in range(4):
+        forecast.observe("a", now_ms - day_ms + k * 900_000, 80.0)
+    shape = [20.0 + slot % 4 for slot in range(96)]
+    forecast.teach("a", [(today - k, shape) for k in range(1, 8)])
+    forecast.teach("a", [(today - 2, [1.0] * 24)])  # of another length: passed over
+    known = memory.keys["a"].days
+    assert [day.ordinal for day in known] == sorted(day.ordinal for day in known)
+    yesterday = next(day for day in known if day.ordinal == today - 1)
+    # The day that is being measured is this center's own; only those before it are filled.
+    assert yesterday.power_kw[0] == 80.0 and yesterday.power_kw[50] is None
+    grid = IntervalGrid(now_ms + day_ms // 2, 900, 4)
+    median = forecast.quantiles("a", grid, (0.5,))[0]
+    assert max(median) < 40.0

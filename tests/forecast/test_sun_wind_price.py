@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -270,3 +271,20 @@ def test_real_prices_are_forecast_better_than_by_yesterday(data_dir: Path) -> No
         if math.isfinite(price):
             forecast.observe("hub", at_ms, price)
     assert np.nanmean(ours) < 0.9 * np.nanmean(yesterday)
+
+
+def test_taught_price_days_fill_in_once_and_stay_older_than_what_was_seen() -> None:
+    memory = PriceMemory()
+    forecast = PriceForecast(memory)
+    forecast.declare("a", "UTC")
+    friday = date(2026, 7, 10).toordinal()
+    days = [(friday - k, [0.01 * (h + 1) for h in range(24)]) for k in range(3)]
+    forecast.teach("a", days)
+    forecast.teach("a", days)
+    assert memory.keys["a"].hours[5] == [0.06] * 3
+    now_ms = parse_iso("2026-07-13T05:00:00Z")
+    forecast.observe("a", now_ms, 0.5)
+    forecast.observe("a", now_ms + 3_600_000, 0.5)
+    assert memory.keys["a"].hours[5] == [0.06, 0.06, 0.06, 0.5]
+    forecast.teach("a", [(friday - 7, [0.09] * 24), (friday - 8, [1.0, 2.0])])
+    assert memory.keys["a"].hours[5] == [0.09, 0.06, 0.06, 0.06, 0.5]

@@ -111,7 +111,8 @@ class _Page:
         self.warnings.append(self._made(0, column, value, limit, expected))
 
     def _made(self, row: int, column: str, value: str, limit: str, expected: str) -> Fault:
-        path = f"row {row}, column {column}" if row and column else column
+        parts = (f"row {row}" if row else "", f"column {column}" if row and column else column)
+        path = ", ".join(part for part in parts if part)
         return Fault(self.terms.name, path, value[:80], limit, expected, row)
 
     def take(self, row: int, key: str, at_ms: int, column: str, text: str) -> None:
@@ -119,7 +120,8 @@ class _Page:
         if not text:
             return
         try:
-            value = float(text)
+            # Python reads 1_000 as a number; people do not write it.
+            value = math.nan if "_" in text else float(text)
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
@@ -261,12 +263,17 @@ def _unknown(page: _Page, row: int, column: str, name: str, demand: bool) -> Non
 def _instant(page: _Page, row: int, column: str, text: str) -> int | None:
     expected = "ISO 8601 with an offset, like 2026-01-05T18:00:00-06:00, or a Z"
     try:
-        return parse_iso(text)
-    except ValueError:
-        pass
+        at_ms = parse_iso(text)
+    except (ValueError, OverflowError):
+        at_ms = None
+    if at_ms is not None and at_ms < 0:
+        page.fault(row, column, text, "is before 1970", expected)
+        return None
+    if at_ms is not None:
+        return at_ms
     try:
         parse_iso(text + "Z")
-    except ValueError:
+    except (ValueError, OverflowError):
         page.fault(row, column, text or "nothing", "is no time", expected)
     else:
         limit = "has no offset: on the day clocks go back it could be either of two instants"

@@ -34,6 +34,8 @@ PUBLISHED = 72
 #: Fading time of how far prices are from the usual now, h; half-life of what counts as now, h.
 FADE_H = 1.5
 NOW_HALF_LIFE_H = 0.5
+#: Days from others that are remembered as such.
+TAUGHT = 120
 #: Price before anything was seen, and its spread, USD/kWh.
 USUAL_USD_PER_KWH = (0.02, 0.03, 0.04, 0.05, 0.08)
 #: Miss of a published price before any was seen, USD/kWh.
@@ -43,7 +45,8 @@ USUAL_MISS_USD_PER_KWH = (-0.01, 0.0, 0.015)
 class PriceKey(Struct):
     """All that is kept of one area's price; prices in USD/kWh.
 
-    ``hours[kind * 24 + hour]`` are hour means, newest last; ``published`` by start of the hour, ms.
+    ``hours[kind * 24 + hour]`` are hour means, newest last; ``published`` by start of the hour, ms;
+    ``taught`` the local days (ordinals) that came from others, so that none counts twice.
     """
 
     zone: str
@@ -55,6 +58,7 @@ class PriceKey(Struct):
     hour_count: int = 0
     away: float = 0.0
     seen_at_ms: int = -1
+    taught: list[int] = field(default_factory=list)
 
 
 class PriceMemory(Struct):
@@ -128,11 +132,13 @@ class PriceForecast:
                 unknown; days of another length are passed over.
         """
         one = self.memory.keys[key]
-        for ordinal, values in sorted(days, key=lambda day: day[0], reverse=True):
+        fresh = [day for day in days if day[0] not in one.taught]
+        one.taught = sorted({*one.taught, *(ordinal for ordinal, _ in fresh)})[-TAUGHT:]
+        for ordinal, values in sorted(fresh, key=lambda day: day[0], reverse=True):
             kind = min(kind_of_weekday(date.fromordinal(ordinal).weekday()), 1)
             for hour, price in enumerate(values if len(values) == HOURS else ()):
                 kept = one.hours[kind * HOURS + hour]
-                if price is not None and price not in kept and len(kept) < SAMPLES[kind]:
+                if price is not None and len(kept) < SAMPLES[kind]:
                     kept.insert(0, price)
 
     def _close_hour(self, one: PriceKey) -> None:

@@ -161,12 +161,16 @@ class DemandForecast:
         Args:
             key: a declared key.
             days: local day (proleptic ordinal) and its mean powers, kW, in equal slots of this
-                forecast's length, None where unknown; days of another length are passed over.
+                forecast's length, None where unknown; days of another length, and the day that
+                is being measured, are passed over.
         """
         one = self.memory.keys[key]
         own = {day.ordinal: day for day in one.days}
+        today = date.max.toordinal()
+        if one.slot_start_ms >= 0:
+            today = place(one.slot_start_ms, one.zone, self.memory.slot_s)[0]
         for ordinal, values in days:
-            if len(values) != self._slots or (one.days and ordinal >= one.days[-1].ordinal):
+            if len(values) != self._slots or ordinal >= today:
                 continue
             day = own.get(ordinal)
             if day is None:
