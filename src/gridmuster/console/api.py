@@ -23,6 +23,7 @@ from gridmuster.console import (
     auditing,
     dossier,
     entering,
+    intake,
     operating,
     pages,
     past,
@@ -119,16 +120,17 @@ def create_app(
     app.state.bundle = Bundle() if bundle is None else bundle
     app.router.route_class = SecuredRoute
     app.include_router(reading.router)
+    app.include_router(places.router)
     app.include_router(table.router)
     app.include_router(traces.router)
     app.include_router(dossier.router)
-    app.include_router(places.router)
     app.include_router(trend.router)
     app.include_router(planpage.router)
     app.include_router(tallies.router)
     app.include_router(operating.router)
     app.include_router(activating.router)
     app.include_router(auditing.router)
+    app.include_router(intake.router)
     app.include_router(entering.router)
     app.include_router(oidc_router)
     app.include_router(acknowledging.router)
