@@ -117,7 +117,7 @@ def test_an_alarm_that_comes_and_goes_is_told_once_in_a_while() -> None:
 def test_severities_without_a_route_are_not_told() -> None:
     book = ledger()
     for second in (0, 60, 6000):
-        assert book.update(second, [alarm("a", "info")], nobody) == []
+        assert book.update(second, [alarm("a", "note")], nobody) == []
 
 
 def test_a_storm_is_counted_not_spelt_out() -> None:

@@ -55,7 +55,7 @@ async def _send(settings: NoticeSettings, names: list[str]) -> int:
 
     now_ms = wall_clock().now_ms()
     alarm = AlarmView(
-        "trial", "info", "trial", "this is a trial; nothing is wrong", "nothing", now_ms
+        "trial", "note", "trial", "this is a trial; nothing is wrong", "nothing", now_ms
     )
     failed = 0
     for name in names:

@@ -18,6 +18,7 @@ from gridmuster.console.problems import Problem
 from gridmuster.console.sessions import (
     CSRF_HEADER,
     LEFT_HEADER,
+    UNATTENDED_HEADER,
     Session,
     Sessions,
     cookie_name,
@@ -99,7 +100,7 @@ def _enter(request: Request, role: Role, address: str) -> tuple[Caller, Session 
     if token is not None or cookie is None:
         return auth.require(token, role, address), None
     sessions: Sessions = request.app.state.sessions
-    session = sessions.find(cookie)
+    session = sessions.find(cookie, attended=UNATTENDED_HEADER not in request.headers)
     if request.method not in SAFE_METHODS:
         sessions.check_csrf(session, request.headers.get(CSRF_HEADER))
     auth.permit(session.caller, role)

@@ -133,7 +133,7 @@ FIELDS: Final[dict[str, str]] = {
     "DeviceView.alarms": "alarms of its controller",
     "DeviceRow.alarms": "alarms of its controller",
     "planned_kw": "planned power by interval of the area's forecast, kW",
-    "severity": "how grave: critical, warning, info",
+    "severity": "how grave: critical, warning, note",
     "subject": "id of the device, site or area it concerns",
     "text": "in plain words",
     "advice": "what to do",

@@ -25,6 +25,9 @@ COOKIE: Final = "gridmuster_session"
 CSRF_HEADER: Final = "X-CSRF-Token"
 #: Tells a page, with each answer, how long its session still lasts without another request, s.
 LEFT_HEADER: Final = "Session-Expires-S"
+#: With this header a page says that it asks by itself and nobody has touched it for a while; such
+#: a request does not keep the session alive.
+UNATTENDED_HEADER: Final = "X-Unattended"
 #: A session ends so long after it began, s: a shift.
 LIFETIME_S: Final = 12 * 3600.0
 #: And so long after its last request, s.
@@ -109,8 +112,12 @@ class Sessions:
             self.end(next(iter(self._sessions)))
         return session
 
-    def find(self, session_id: str) -> Session:
-        """The session of a cookie; using it keeps it alive.
+    def find(self, session_id: str, attended: bool = True) -> Session:
+        """The session of a cookie.
+
+        Args:
+            session_id: what the cookie holds.
+            attended: whether a person asks, which keeps the session alive.
 
         Raises:
             Problem: 401 when there is none, or it is over.
@@ -124,8 +131,9 @@ class Sessions:
                 "Nobody is signed in here, or the session is over; sign in again.",
                 {"WWW-Authenticate": "Bearer"},
             )
-        session.used_s = self._now_s()
-        self._sessions.move_to_end(session_id)
+        if attended:
+            session.used_s = self._now_s()
+            self._sessions.move_to_end(session_id)
         return session
 
     def left_s(self, session: Session) -> float:

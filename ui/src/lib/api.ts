@@ -20,6 +20,24 @@ export function setCsrf(token: string): void {
 /** Called when the center no longer knows this session. */
 export const lost = { session: (): void => {} };
 
+/** Called with how long the session still lasts without another request, s. */
+export const heard = { left: (_seconds: number): void => {} };
+
+/** Without a touch for so long, what the page asks by itself does not keep the session alive, ms. */
+const UNATTENDED_MS = 60_000;
+let touched = performance.now();
+
+function unattended(): boolean {
+  return performance.now() - touched > UNATTENDED_MS;
+}
+
+/** Notice that a person is there; called once by the frame. */
+export function watchHands(): void {
+  for (const kind of ["pointerdown", "keydown", "wheel"]) {
+    addEventListener(kind, () => (touched = performance.now()), { passive: true, capture: true });
+  }
+}
+
 async function problemOf(response: Response): Promise<Problem> {
   try {
     const body = (await response.json()) as Partial<Problem>;
@@ -38,7 +56,9 @@ async function problemOf(response: Response): Promise<Problem> {
 async function send(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(BASE + path, { credentials: "same-origin", ...init });
+    const headers = new Headers(init.headers);
+    if (unattended()) headers.set("X-Unattended", "1");
+    response = await fetch(BASE + path, { credentials: "same-origin", ...init, headers });
   } catch {
     throw new ApiError({
       status: 0,
@@ -47,6 +67,8 @@ async function send(path: string, init: RequestInit): Promise<Response> {
     });
   }
   if (response.status === 401) lost.session();
+  const left = response.headers.get("Session-Expires-S");
+  if (left !== null) heard.left(Number(left));
   if (!response.ok) throw new ApiError(await problemOf(response));
   return response;
 }

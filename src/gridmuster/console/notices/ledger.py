@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, get_args
 
 from gridmuster.center.view import AlarmView
-from gridmuster.console.notices.settings import NoticesFile, Step
+from gridmuster.console.notices.settings import NoticesFile, Severity, Step
 
 S_PER_MIN: Final = 60.0
 WINDOW_S: Final = 3600.0
@@ -20,6 +20,9 @@ WINDOW_S: Final = 3600.0
 MAX_NAMED: Final = 50
 #: Alarms followed at once; of more only the number is told, with the next notice.
 MAX_FOLLOWED: Final = 20_000
+
+#: Place of each severity in a notice.
+GRAVITY: Final = {severity: place for place, severity in enumerate(get_args(Severity))}
 
 #: An alarm as it stands now: its id and since when. One that comes again is another.
 Key = tuple[str, int]
@@ -158,9 +161,8 @@ class Ledger:
         if len(place.sent_s) >= self._file.max_per_hour:
             return None
         place.sent_s.append(now_s)
-        order = ("critical", "warning", "info")
         raised = sorted(
-            place.raised.values(), key=lambda alarm: (order.index(alarm.severity), alarm.since_ms)
+            place.raised.values(), key=lambda one: (GRAVITY[one.severity], one.since_ms)
         )
         cleared = list(place.cleared.values())
         for key, alarm in place.raised.items():

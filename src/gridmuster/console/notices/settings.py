@@ -13,7 +13,7 @@ from gridmuster.console.settings import SafeUrl, Settings, load_settings, read_s
 from gridmuster.errors import Fault, FleetError
 
 GUIDE = "docs/console-users.md"
-Severity = Literal["critical", "warning", "info"]
+Severity = Literal["critical", "warning", "note"]
 #: Enough for an address that is written by hand; the server says whether there is such a person.
 ADDRESS = r"^[^\s@<>,;\"]+@[^\s@<>,;\"]+$"
 
