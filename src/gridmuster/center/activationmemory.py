@@ -8,7 +8,10 @@ from gridmuster.signals import Activation, Purpose
 
 
 class Called(Struct):
-    """A set of an activation: what it is counted on for, and when it is held on (ms)."""
+    """A set of an activation: what it is counted on for, and when it is held on (ms).
+
+    ``ours``: it did not run before it was called.
+    """
 
     device: str
     site: str
@@ -18,6 +21,7 @@ class Called(Struct):
     end_ms: int
     replaces: str = ""
     lost: str = ""
+    ours: bool = True
 
 
 class Running(Struct):
@@ -58,13 +62,17 @@ class Hold(Struct):
     purpose: Purpose
     text: str
     replaces: str = ""
+    ours: bool = True
 
 
 class ActivationMemory(Struct):
-    """Activations and what they hold; plain data for the checkpoint."""
+    """Activations and what they hold; plain data for the checkpoint.
+
+    ``released`` says of sets let go what held them; ``freed`` are those that run on after it.
+    """
 
     running: dict[str, Running] = field(default_factory=dict)
     past: list[Running] = field(default_factory=list)
     holds: dict[str, Hold] = field(default_factory=dict)
     released: dict[str, str] = field(default_factory=dict)
-    freed_ms: dict[str, int] = field(default_factory=dict)
+    freed: list[str] = field(default_factory=list)

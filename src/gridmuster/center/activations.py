@@ -16,6 +16,7 @@ from typing import Final
 from msgspec import structs
 
 from gridmuster.center.activationmemory import ActivationMemory, Called, Hold, Running
+from gridmuster.center.calls import ON_STATES
 from gridmuster.center.candidates import CandidateBook, Known, lead_s
 from gridmuster.center.operator import OperatorMemory, Override
 from gridmuster.center.sharing import Part, share
@@ -167,7 +168,7 @@ class ActivationDesk:
             Requests settled now, each with its answer.
         """
         memory = self.memory
-        if not memory.running and not self._asked and not memory.holds:
+        if not (memory.running or self._asked or memory.holds or memory.freed):
             return []
         asked, self._asked = self._asked, []
         answers = [(request, self._begin(request, known)) for request in asked]
@@ -226,6 +227,7 @@ class ActivationDesk:
                     max(early_ms, now_ms) + wait_ms,
                     0,
                     lost[k] if k < len(lost) else "",
+                    ours=not chosen.on,
                 )
             )
         one.firm_kw, one.missing_kw = found.firm_kw, found.missing_kw
@@ -355,10 +357,18 @@ class ActivationDesk:
             holds.update(self._holds(one, known, before))
         for device_id in before.keys() - holds.keys():
             self.memory.released[device_id] = before[device_id].text
-            self.memory.freed_ms[device_id] = known.now_ms
+            if before[device_id].ours and device_id not in self.memory.freed:
+                self.memory.freed.append(device_id)
         for device_id in holds:
             self.memory.released.pop(device_id, None)
-            self.memory.freed_ms.pop(device_id, None)
+        readings = known.snapshot.readings
+        self.memory.freed = [
+            device_id
+            for device_id in self.memory.freed
+            if device_id not in holds
+            and (reading := readings.get(device_id)) is not None
+            and reading.state in ON_STATES
+        ]
         self.memory.holds = holds
 
     def _holds(self, one: Running, known: Known, before: Mapping[str, Hold]) -> dict[str, Hold]:
@@ -375,7 +385,9 @@ class ActivationDesk:
             f"({wish.purpose.value.replace('_', ' ')})"
         )
         return {
-            called.device: Hold(one.id, powers[called.device], wish.purpose, text, called.replaces)
+            called.device: Hold(
+                one.id, powers[called.device], wish.purpose, text, called.replaces, called.ours
+            )
             for called in held
         }
 
@@ -423,21 +435,16 @@ class ActivationDesk:
             return operator
         return structs.replace(operator, overrides={**holds, **operator.overrides})
 
-    def planned(self, plan: PlanNow, state_ms: int) -> PlanNow:
+    def planned(self, plan: PlanNow) -> PlanNow:
         """What the plan says, with the sets on whose power the dispatch decides.
 
-        A plan made while a set was held takes it as on for its least time; that is not kept up
-        once the set is free. Where the balance needs it, real-time commitment keeps it all the
-        same.
+        A plan takes a set that an activation left on as on, for its least time and more; that is
+        not kept up. Where the balance needs the set, real-time commitment keeps it all the same.
 
         Args:
             plan: what the plan says.
-            state_ms: moment whose state the plan was made from, ms.
         """
-        freed_ms = self.memory.freed_ms
-        for device in [d for d, at_ms in freed_ms.items() if at_ms < state_ms]:
-            del freed_ms[device]
-        on = dict.fromkeys(freed_ms, False)
+        on = dict.fromkeys(self.memory.freed, False)
         on |= {d: True for d, hold in self.memory.holds.items() if hold.power_kw is None}
         return PlanNow({**plan.on, **on}, plan.stores) if on else plan
 

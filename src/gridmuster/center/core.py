@@ -132,8 +132,7 @@ class Core:
         self._upkeep(now_ms, snapshot)
         contexts = self._activate(snapshot)
         operator = self._activations.merged(memory.operator)
-        state_ms = memory.planning.state_ms
-        plan = self._activations.planned(self._planner.now(now_ms), state_ms)
+        plan = self._activations.planned(self._planner.now(now_ms))
         self._decisions = {
             area.id: self._decider.decide(
                 area,

@@ -74,7 +74,6 @@ class CoreState(Struct):
             self.operator.resetting,
             self.activations.holds,
             self.activations.released,
-            self.activations.freed_ms,
             self.calls.calls,
             self.calls.lives,
             self.reasons,
