@@ -235,9 +235,12 @@ class Journal:
             return self._one(query.order_by(*newest_first))
         # Asked for a kind, a database may sort all records of it; a few of any kind are near.
         near = _PLACES.where(_t.now_ms <= now_ms).order_by(*newest_first).limit(_NEAR)
-        for row in self._fetch(near):
+        places = self._fetch(near)
+        for row in places:
             if row.kind == kind.value:
                 return self._one(_ALL.where(_t.sequence == row.sequence))
+        if len(places) < _NEAR:
+            return None
         return self._one(query.where(_t.kind == kind.value).order_by(*newest_first))
 
     def before(self, sequence: int, kind: Kind) -> Record | None:
