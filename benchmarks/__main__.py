@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import day, live, plan
+from benchmarks import console, day, live, plan
 from benchmarks.rows import Benchmark, Row, as_dicts, machine, table, write_page
 
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "day": day.run,
     "live": live.keep_up,
     "latency": live.latency,
+    "console": console.run,
 }
 
 

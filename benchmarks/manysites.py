@@ -199,9 +199,10 @@ class MadeUpPlant:
         devices = list(view.devices)
         for n in self._rng.sample(range(len(devices)), round(self._share * len(devices))):
             devices[n] = self._moved(devices[n])
-        self._view = structs.replace(
-            view, at_ms=view.at_ms + 4000, cycle=view.cycle + 1, devices=devices
-        )
+        factor = self._rng.uniform(0.98, 1.02)
+        areas = [structs.replace(area, demand_kw=area.demand_kw * factor) for area in view.areas]
+        moved = {"at_ms": view.at_ms + 4000, "cycle": view.cycle + 1}
+        self._view = structs.replace(view, areas=areas, devices=devices, **moved)
         if self._next is not None:
             self._next.set_result(self._view)
             self._next = None
