@@ -288,7 +288,9 @@ def _worded(value: Any, unit: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return f"{value * 100.0 if unit in _SHARES else value:.6g}"
+        shown = value * 100.0 if unit in _SHARES else value
+        # Six figures, never as a power of ten.
+        return f"{shown:.6g}" if abs(shown) >= 1e-3 or not shown else f"{shown:.8f}".rstrip("0")
     if isinstance(value, tuple):
         return ", ".join(str(item) for item in value)
     return str(value).replace("_", " ")

@@ -18,6 +18,8 @@ export interface Frame {
   to_ms: number;
   now_ms: number;
   zone: string;
+  /** Least height of the value axis: a machine at rest is a line at 0, not noise. */
+  least: number;
 }
 
 function axes(frame: () => Frame, unit: string): uPlot.Axis[] {
@@ -70,7 +72,8 @@ function common(frame: () => Frame, unit: string): Omit<Options, "series"> {
         range: (_, low, high) => {
           const bottom = Math.min(0, low ?? 0);
           const top = Math.max(0, high ?? 0);
-          const room = (top - bottom || 1) * 0.06;
+          if (top - bottom < frame().least) return [bottom, bottom + frame().least];
+          const room = (top - bottom) * 0.06;
           return [bottom < 0 ? bottom - room : 0, top + room];
         },
       },

@@ -16,10 +16,10 @@ export interface Column {
 
 export const COLUMNS: readonly Column[] = [
   { key: "state", title: "State", about: "what it does", sort: "state", width: 116 },
-  { key: "id", title: "Device", about: "its id", sort: "id", width: 196 },
-  { key: "type", title: "Type", about: "kind of device", sort: "type", width: 158 },
+  { key: "id", title: "Device", about: "its id", sort: "id", width: 190 },
+  { key: "type", title: "Type", about: "kind of device", sort: "type", width: 176 },
   { key: "site", title: "Site", about: "where it stands", sort: "site", width: 150 },
-  { key: "area", title: "Area", about: "the area it lies in", sort: "area", width: 84 },
+  { key: "area", title: "Area", about: "the area it lies in", sort: "area", width: 78 },
   { key: "power", title: "Power", about: "power now", sort: "power", width: 86, number: true },
   { key: "setpoint", title: "Setpoint", about: "power asked for", sort: "setpoint", width: 86, number: true },
   { key: "load", title: "Load", about: "power as a share of rated", sort: "load", width: 70, number: true },
@@ -30,7 +30,7 @@ export const COLUMNS: readonly Column[] = [
   { key: "energy", title: "Energy", about: "share of a store's capacity", sort: "energy%", width: 116, number: true },
   { key: "permit", title: "Permit left", about: "hours its permit still allows", sort: "permit", width: 100, number: true },
   { key: "run", title: "Run hours", about: "running hours", sort: "run", width: 96, number: true },
-  { key: "age", title: "Heard", about: "age of its values", sort: "age", width: 100, number: true },
+  { key: "age", title: "Heard", about: "age of its values", sort: "age", width: 92, number: true },
   { key: "mode", title: "Switch", about: "its controller's own mode switch", sort: "mode", width: 86 },
   { key: "order", title: "Order", about: "what it is asked to be", sort: "order", width: 116 },
   { key: "override", title: "Held", about: "an operator's hold", sort: "override", width: 150 },

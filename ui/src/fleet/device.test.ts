@@ -40,6 +40,9 @@ describe("a trace", () => {
     expect(columns.at_s).toEqual([20, 30, 40, 40.001, 50, 70, 90]);
     expect(columns.power).toEqual([null, 3, 4, null, null, null, null]);
     expect(columns.planned).toEqual([null, null, null, 7, 8, 9, 9]);
+    const cut = plotted(TRACE, 20_000, 60_000, [7, 8, 9], 30_000, 20);
+    expect(cut.at_s).toEqual([20, 30, 40, 40.001, 50, 60]);
+    expect(cut.planned.slice(3)).toEqual([7, 8, 8]);
   });
   it("has its states tile the time", () => {
     const tiles = blocks(TRACE, 0, 50_000);

@@ -63,14 +63,17 @@ export function plotted(
   const now = trace.times_ms.at(-1) ?? trace.at_ms;
   const stepMs = planStepS * 1000;
   if (!plan.length || stepMs <= 0) return result;
+  let last: number | null = null;
   plan.forEach((kw, n) => {
     const start = planStartMs + n * stepMs;
     const from = Math.max(start, now + 1);
-    if (start + stepMs <= now || from > toMs) return;
+    if (start + stepMs <= now || from >= toMs) return;
     put(from, null, null, kw, null);
+    last = kw;
   });
-  const end = planStartMs + plan.length * stepMs;
-  if (end > now && end <= toMs) put(end, null, null, plan.at(-1) ?? null, null);
+  // The last interval lasts to its end, or to the picture's.
+  const end = Math.min(planStartMs + plan.length * stepMs, toMs);
+  if (last !== null && end > now) put(end, null, null, last, null);
   return result;
 }
 

@@ -32,7 +32,7 @@ export function why(dossier: DeviceDossier): Why {
       since_ms: null,
     };
   }
-  const reason = own(device.reason, device.id);
+  const reason = said(device.reason, device.id);
   if (RENEWABLE.has(device.type)) return { text: renewable(dossier), tone: "plain", since_ms };
   if (device.energy_capacity_kwh !== null) return { text: store(dossier), tone: "plain", since_ms };
   if (on && reason) return { text: sentence(reason), tone: "good", since_ms };
@@ -53,7 +53,8 @@ export function why(dossier: DeviceDossier): Why {
   return { text: reason ? sentence(reason) : `It is ${words(device.state)}.`, tone: "plain", since_ms };
 }
 
-function own(text: string, id: string): string {
+/** What the center says of a device, without the device's own name. */
+export function said(text: string, id: string): string {
   return text.startsWith(`${id} `) ? text.slice(id.length + 1) : text;
 }
 
