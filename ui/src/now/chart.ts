@@ -279,28 +279,34 @@ export function priceOptions(
 function drawMarks(u: uPlot, marks: { usd: number; label: string; type: string }[]): void {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
+  const right = bbox.left + bbox.width;
+  const lines = [...marks]
+    .sort((a, b) => a.usd - b.usd)
+    .map((mark) => ({ ...mark, y: Math.round(u.valToPos(mark.usd, "y", true)) }))
+    .filter(({ y }) => y >= bbox.top && y <= bbox.top + bbox.height);
   ctx.save();
+  ctx.lineWidth = 1.25 * ratio;
+  ctx.setLineDash([5 * ratio, 4 * ratio]);
+  for (const { y, type } of lines) {
+    ctx.strokeStyle = colour(sourceColour(type));
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(right, y);
+    ctx.stroke();
+  }
   ctx.font = `${11 * ratio}px system-ui, 'Liberation Sans', sans-serif`;
   ctx.textBaseline = "bottom";
   ctx.textAlign = "right";
   let taken = Infinity;
-  for (const { usd, label, type } of [...marks].sort((a, b) => a.usd - b.usd)) {
-    const y = Math.round(u.valToPos(usd, "y", true));
-    if (y < bbox.top || y > bbox.top + bbox.height) continue;
-    ctx.strokeStyle = colour(sourceColour(type));
-    ctx.lineWidth = 1.25 * ratio;
-    ctx.setLineDash([5 * ratio, 4 * ratio]);
-    ctx.beginPath();
-    ctx.moveTo(bbox.left, y);
-    ctx.lineTo(bbox.left + bbox.width, y);
-    ctx.stroke();
+  for (const { y, label } of lines) {
+    // A label needs a line's height to itself; the table of costs is told in words as well.
     if (taken - y < 13 * ratio || y - bbox.top < 12 * ratio) continue;
     taken = y;
     const width = ctx.measureText(label).width + 8 * ratio;
     ctx.fillStyle = veil("--panel", 0.85);
-    ctx.fillRect(bbox.left + bbox.width - width, y - 14 * ratio, width, 13 * ratio);
+    ctx.fillRect(right - width, y - 14 * ratio, width, 13 * ratio);
     ctx.fillStyle = colour("--dim");
-    ctx.fillText(label, bbox.left + bbox.width - 4 * ratio, y - 1);
+    ctx.fillText(label, right - 4 * ratio, y - 1);
   }
   ctx.restore();
 }
