@@ -130,6 +130,14 @@ def test_a_fleet_of_another_id_is_refused(plant: LivePlant, admin: httpx.Client)
     assert plant.center.fleet.id in draft["faults"][0]["limit"]
 
 
+def test_a_device_cannot_become_another_machine(admin: httpx.Client) -> None:
+    data = in_force(admin)
+    device = next(d for d in data["devices"] if d["type"] == "emergency_generator")
+    device["type"] = "engine"
+    draft = propose(admin, data)
+    assert draft["id"] == "" and "an id of its own" in draft["faults"][0]["expected"]
+
+
 def test_files_over_the_limit_and_empty_ones_are_refused(
     plant: LivePlant, admin: httpx.Client
 ) -> None:

@@ -100,6 +100,34 @@ def test_limits_devices_and_sites_change_under_way(tmp_path: Path) -> None:
     plant.close()
 
 
+def test_a_whole_area_joins_and_leaves_again(tmp_path: Path) -> None:
+    last = WHOLE.areas[-1].id
+    smaller = remade(
+        WHOLE,
+        areas=WHOLE.areas[:-1],
+        sites=[one for one in WHOLE.sites if one.area != last],
+        devices=[one for one in WHOLE.devices if WHOLE.area_of_device(one.id).id != last],
+        end_users=[u for u in WHOLE.end_users if WHOLE.site_by_id[u.site].area != last],
+    )
+    plant = Plant(tmp_path, "18:00", fleet=WHOLE)
+    plant.lockstep.stop_center()
+    plant.fleet = smaller
+    plant.lockstep.start_center(plant.recorded("c1", "second", smaller))
+    plant.run(8)
+    apply(plant, WHOLE)
+    # Until its first plan a new area is balanced without one; then it is in every plan.
+    plant.run(20)
+    solution = plant.core.state.planning.solution
+    assert solution is not None and last in solution.import_kw
+    assert [area.id for area in plant.core.view().areas] == [area.id for area in WHOLE.areas]
+    apply(plant, smaller)
+    plant.run(20)
+    assert last not in {area.id for area in plant.core.view().areas}
+    assert mode_of(plant) is Mode.COMMANDING
+    plant.assert_sound("second")
+    plant.close()
+
+
 def test_a_whole_site_leaves(tmp_path: Path) -> None:
     plant = Plant(tmp_path, "18:00", fleet=WHOLE)
     plant.run(20)

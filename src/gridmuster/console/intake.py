@@ -205,11 +205,10 @@ async def propose_fleet(request: Request, name: Name = "fleet.yaml") -> Response
     count = read.fault_count
     if read.fleet_json:
         made = await asyncio.to_thread(Fleet.model_validate_json, read.fleet_json)
-        if made.id != base.id:
-            limit = f"this center commands the fleet {base.id}"
-            expected = f"{base.id}; another fleet needs a center and a journal of its own"
-            faults, count, made = [Fault(name, "id", made.id, limit, expected)], 1, None
-        else:
+        faults = _unfit(base, made, name)
+        count = len(faults)
+        made = None if faults else made
+        if made is not None:
             found = await _compare(request, base, made)
     return _answer_fleet(request, base, name, made, found, faults, count, read.warnings)
 
@@ -340,6 +339,22 @@ def _kept(result: Submitted | Rejected | Problem, path: str) -> Kept:
         response = problem_response(result, path)
         return Kept(response.status_code, bytes(response.body), PROBLEM_MEDIA_TYPE)
     return Kept(200, msgspec.json.encode(result), "application/json")
+
+
+def _unfit(base: Fleet, made: Fleet, name: str) -> list[Fault]:
+    """What a fleet without faults of its own may not change in a running center."""
+    if made.id != base.id:
+        limit = f"this center commands the fleet {base.id}"
+        expected = f"{base.id}; another fleet needs a center and a journal of its own"
+        return [Fault(name, "id", made.id, limit, expected)]
+    faults = []
+    for k, device in enumerate(made.devices):
+        was = base.device_by_id.get(device.id)
+        if was is not None and was.type is not device.type:
+            limit = f"{device.id} is a {was.type.value} now; what is remembered of it fits no other"
+            expected = "an id of its own for the new machine"
+            faults.append(Fault(name, f"devices[{k}].type", device.type.value, limit, expected))
+    return faults
 
 
 async def _compare(request: Request, base: Fleet, made: Fleet) -> Difference:
