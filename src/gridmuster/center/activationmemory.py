@@ -46,6 +46,7 @@ class Running(Struct):
     delivered_kw: float = 0.0
     delivered_kwh: float = 0.0
     looked_ms: int = 0
+    searched_ms: int = 0
     counted_ms: int = 0
     cancelled_by: str = ""
 

@@ -42,6 +42,8 @@ from gridmuster.units import MS_PER_HOUR, MS_PER_S
 SPREAD_EACH_S: Final = 2.0
 #: How often an activation is looked over when nothing happened to its sets, s.
 LOOK_EVERY_S: Final = 20
+#: How often further sets are looked for while some are missing and none was lost, s.
+SEARCH_EVERY_S: Final = 120
 #: Firm power may fall below the target by this share before a further set is called.
 SLACK_FRACTION: Final = 0.02
 #: Power is asked for before the window begins, so that it is there when it does, s.
@@ -300,8 +302,11 @@ class ActivationDesk:
         there = [self._as_called(called, known, left_h) for called in one.live()]
         one.firm_kw = firm_kw(((c.kw, c.odds) for c in there), wish.probability)
         one.missing_kw = max(wish.power_kw - one.firm_kw, 0.0)
-        if one.firm_kw >= wish.power_kw * (1.0 - SLACK_FRACTION):
+        enough = one.firm_kw >= wish.power_kw * (1.0 - SLACK_FRACTION)
+        searched_s = (known.now_ms - one.searched_ms) / MS_PER_S
+        if enough or (not lost and searched_s < SEARCH_EVERY_S):
             return
+        one.searched_ms = known.now_ms
         taken = {called.device: "called" for called in one.live()} | self._taken(wish)
         taken |= dict.fromkeys(one.failed, "failed in this activation")
         sites = sites_in(self._fleet, *_where(one), wish)

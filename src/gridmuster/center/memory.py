@@ -17,6 +17,7 @@ from gridmuster.center.planmemory import PlanMemory, PlanRequest
 from gridmuster.center.session import SessionMemory
 from gridmuster.center.view import DecisionView
 from gridmuster.dispatch.commitment import CommitmentMemory
+from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
 from gridmuster.programs.ledger import Ledger
 from gridmuster.signals import Frame
@@ -83,7 +84,11 @@ class CoreState(Struct):
         _keep(self.plant.areas, fleet.area_by_id)
         _keep(self.lolp, fleet.area_by_id)
         for one in self.activations.running.values():
-            one.sets = [called for called in one.sets if called.device in fleet.device_by_id]
+            one.sets = [
+                called
+                for called in one.sets
+                if isinstance(fleet.device_by_id.get(called.device), Generator)
+            ]
         self.leaving = []
         unanswered = self.commands.unanswered_sites
         self.commands.unanswered_sites = [site for site in unanswered if site in fleet.site_by_id]

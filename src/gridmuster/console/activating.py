@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Protocol, Self, runtime_checkable
 
@@ -184,7 +185,14 @@ def _plant(request: Request) -> ActivatingPlant:
 async def preview(request: Request, body: ActivationCommand) -> Response:
     """The sets in merit order, firm power, cost, fuel, hours, who is next, and who is left out."""
     asked = _request(request, body, "preview")
-    return document(_weighed(_plant(request), asked, plant_of(request).view().at_ms))
+    plant, now_ms = _plant(request), plant_of(request).view().at_ms
+    # Tens of thousands of sets take seconds. The center goes on meanwhile: a preview is of no
+    # exact moment, and one that the center's own changes cut off is made once more.
+    try:
+        found = await asyncio.to_thread(_weighed, plant, asked, now_ms)
+    except RuntimeError:
+        found = _weighed(plant, asked, now_ms)
+    return document(found)
 
 
 @router.post(
