@@ -18,6 +18,9 @@ from gridmuster.console.tokens import Role
 from gridmuster.fleet.save import fleet_yaml
 
 HOUR_MS = 3_600_000
+#: A file is read by a process of its own, which takes its time to start on a busy machine, ms.
+PATIENCE_MS = 90_000
+expect.set_options(timeout=PATIENCE_MS)
 DROP = """([zone, name, text]) => {
   const moved = new DataTransfer();
   moved.items.add(new File([text], name));
@@ -36,7 +39,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlant]:
 
 def opened(browser: Browser, plant: LivePlant, role: Role, **options: Any) -> Page:
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(plant.address(role))
     page.get_by_role("navigation", name="Pages").wait_for()

@@ -81,8 +81,12 @@ def test_limits_devices_and_sites_change_under_way(tmp_path: Path) -> None:
         devices=[one for one in WHOLE.devices if one.id != gone],
     )
     fence = plant.core.state.session.fence
+    last_ms = plant.now_ms
     apply(plant, second, "one joins, one leaves, a limit falls")
     assert plant.core.fleet == second
+    # The head stands for the cycle before it: to who reads the journal, time goes on.
+    head = last_header(plant.journals["second"])
+    assert head is not None and head.started_ms > last_ms
     stops = [s for c in plant.commands("second")[-20:] for s in c.setpoints if s.device == gone]
     assert stops[-1].order is Order.STOP
     # It listens to the site that is new before it commands on, under a higher fence.

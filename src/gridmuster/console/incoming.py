@@ -27,7 +27,7 @@ from gridmuster.fleet.load import inspect_upload
 READ_TIMEOUT_S: Final = 180.0
 MAX_MEMORY: Final = 6 * 2**30
 #: How much the reader yields to the processes that have deadlines.
-NICENESS: Final = 10
+NICENESS: Final = 5
 _LENGTH: Final = struct.Struct("<I")
 
 

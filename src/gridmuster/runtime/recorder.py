@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from gridmuster.center.core import Core
 from gridmuster.center.memory import Outbox
 from gridmuster.center.view import Mode
@@ -90,7 +92,9 @@ class RecordedCore:
         Raises:
             JournalError: when the head cannot be written; then nothing has changed.
         """
-        self._journal.append_header(encode_header(change.header), self.core.now_ms)
+        # In force from the cycle that was last: a head before it would look like time gone back.
+        header = structs.replace(change.header, started_ms=self.core.now_ms)
+        self._journal.append_header(encode_header(header), self.core.now_ms)
         core.now_ms = self.core.now_ms
         self.core = core
         # First in the next inbox, before plans that were asked for by the core of before.
