@@ -134,7 +134,7 @@ class EventBook:
             return
         begun = self._starting.pop(start.device, None)
         if begun is not None:
-            _settle(begun, at_ms, "stopped before it ran")
+            _settle(begun, at_ms, "stopped again")
         failure = self._failed.get(start.device)
         if failure is not None and failure.at_ms == at_ms:
             failure.text = start.trigger.replace("_", " ")
