@@ -124,6 +124,13 @@ describe("why", () => {
       7,
     ]);
   });
+  it("does not pass old values off as news", () => {
+    const silent = why(dossier({ quality: "stale", age_s: 187 }));
+    expect([silent.tone, silent.text.startsWith("Silent for 3 min 7 s")]).toEqual(["warn", true]);
+    expect(why(dossier({ state: "fault", alarms: ["low oil pressure"] })).text).toBe(
+      "In fault: its controller says low oil pressure.",
+    );
+  });
   it("tells curtailed sun from free sun", () => {
     const sun = { type: "photovoltaic", reason: "", available_kw: 8 };
     expect(why(dossier({ ...sun, setpoint_kw: null })).text).toContain("allows: 8 kW");

@@ -32,6 +32,19 @@ export function why(dossier: DeviceDossier): Why {
       since_ms: null,
     };
   }
+  if (device.quality === "stale" || device.quality === "bad") {
+    const heard = device.age_s > 1e8 ? "Never heard of" : `Silent for ${duration(device.age_s)}`;
+    return {
+      text: `${heard}: what it does now is not known. All below is as last heard.`,
+      tone: "warn",
+      since_ms: null,
+    };
+  }
+  if (device.state === "fault" || device.state === "locked") {
+    const told = device.alarms.length ? `: its controller says ${device.alarms.join(", ")}` : "";
+    const next = device.state === "locked" ? "Locked until it is reset" : "In fault";
+    return { text: `${next}${told}.`, tone: "bad", since_ms };
+  }
   const reason = said(device.reason, device.id);
   if (RENEWABLE.has(device.type)) return { text: renewable(dossier), tone: "plain", since_ms };
   if (device.energy_capacity_kwh !== null) return { text: store(dossier), tone: "plain", since_ms };
