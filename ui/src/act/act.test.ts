@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ApiError } from "../lib/api";
 import { actionOf, inside, mayRepeat, ringOf, secondsOf, type Point } from "./act";
+import { paced } from "./paced";
 
 const SQUARE: Point[] = [
   [0, 0],
@@ -54,4 +55,21 @@ it("only a line that broke or a center that was late is asked again", () => {
   expect([0, 502, 503, 504].every((status) => mayRepeat(problem(status)))).toBe(true);
   expect([400, 403, 404, 409, 422].some((status) => mayRepeat(problem(status)))).toBe(false);
   expect(mayRepeat(new Error("bug"))).toBe(false);
+});
+
+it("pokes within the gap are one more look when it is over, and none is lost", () => {
+  vi.useFakeTimers();
+  const look = vi.fn();
+  const looks = paced(look, 1000, () => Date.now());
+  looks.poke();
+  expect(look).toHaveBeenCalledTimes(1);
+  for (let k = 0; k < 5; k++) looks.poke();
+  expect(look).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(1000);
+  expect(look).toHaveBeenCalledTimes(2);
+  looks.poke();
+  looks.stop();
+  vi.advanceTimersByTime(5000);
+  expect(look).toHaveBeenCalledTimes(2);
+  vi.useRealTimers();
 });

@@ -197,7 +197,7 @@ export const PURPOSES: readonly { value: string; word: string; help: string }[] 
   {
     value: "emergency_alert",
     word: "Emergency alert",
-    help: "Emergency-class engines only when the five conditions are put on record; at most 50 h a year.",
+    help: "Emergency-class engines only in a declared alert and with the five conditions on record; at most 50 h a year.",
   },
   {
     value: "operator",
