@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Final, Protocol, runtime_checkable
 
 import msgspec
@@ -89,6 +90,28 @@ def shown_state(device: DeviceView) -> str:
     return device.state
 
 
+@dataclass(slots=True)
+class _Step:
+    """Generators of one type at about one cost, being added up; ``cheapest`` is cost and id."""
+
+    cheapest: tuple[float, str]
+    devices: int = 0
+    on: int = 0
+    available_kw: float = 0.0
+    power_kw: float = 0.0
+
+    def add(self, other: _Step) -> None:
+        """Take another group in."""
+        self.cheapest = min(self.cheapest, other.cheapest)
+        self.devices += other.devices
+        self.on += other.on
+        self.available_kw += other.available_kw
+        self.power_kw += other.power_kw
+
+
+_Steps = dict[tuple[float, str], _Step]
+
+
 def tally(view: PlantView, area: str, merit_usd_per_kwh: Mapping[str, float]) -> Tallies:
     """Count a view's devices.
 
@@ -98,48 +121,66 @@ def tally(view: PlantView, area: str, merit_usd_per_kwh: Mapping[str, float]) ->
         merit_usd_per_kwh: cost by generator that may meet demand.
     """
     counts: dict[tuple[str, str], list[float]] = {}
-    priced: list[tuple[float, DeviceView]] = []
+    steps: _Steps = {}
     for device in view.devices:
         if area and device.area != area:
             continue
-        row = counts.setdefault((device.type, shown_state(device)), [0, 0.0, 0.0])
+        key = (device.type, shown_state(device))
+        row = counts.get(key)
+        if row is None:
+            row = counts[key] = [0, 0.0, 0.0]
         row[0] += 1
         row[1] += device.power_kw
         row[2] += device.rated_kw
         cost = merit_usd_per_kwh.get(device.id)
         if cost is not None:
-            priced.append((cost * KWH_PER_MWH, device))
+            _price(steps, cost * KWH_PER_MWH, device)
     rows = [
         TallyRow(kind, state, int(number), round(power_kw, 1), round(rated_kw, 1))
         for (kind, state), (number, power_kw, rated_kw) in sorted(counts.items())
     ]
-    return Tallies(view.at_ms, area, rows, _steps(priced))
+    return Tallies(view.at_ms, area, rows, _told(steps))
 
 
-def _steps(priced: list[tuple[float, DeviceView]]) -> list[CostStep]:
-    """Generators gathered by type and rounded cost, so that the table stays short."""
-    width = 1.0
-    while True:
-        groups: dict[tuple[float, str], list[tuple[float, DeviceView]]] = {}
-        for cost, device in priced:
-            groups.setdefault((round(cost / width) * width, device.type), []).append((cost, device))
-        if len(groups) <= MAX_STEPS:
-            break
-        width *= 2.0
-    steps = [_step(cost, kind, group) for (cost, kind), group in groups.items()]
-    return sorted(steps, key=lambda step: (step.usd_per_mwh, step.type))
-
-
-def _step(cost: float, kind: str, group: list[tuple[float, DeviceView]]) -> CostStep:
-    cheapest = min(group, key=lambda one: (one[0], one[1].id))
-    on = sum(device.state in ON for _, device in group)
+def _price(steps: _Steps, usd_per_mwh: float, device: DeviceView) -> None:
+    """Add a generator to those of its type whose cost is the same in whole USD/MWh."""
+    key = (float(round(usd_per_mwh)), device.type)
+    step = steps.get(key)
+    if step is None:
+        step = steps[key] = _Step((usd_per_mwh, device.id))
+    elif usd_per_mwh < step.cheapest[0]:
+        step.cheapest = (usd_per_mwh, device.id)
+    step.devices += 1
+    step.on += device.state in ON
     # A set that is off says nothing of what it could give; its nameplate does.
-    available_kw = sum(device.available_kw or device.rated_kw for _, device in group)
-    power_kw = sum(device.power_kw for _, device in group)
-    single = round(cheapest[0], 2) if len(group) == 1 else cost
-    return CostStep(
-        single, kind, len(group), on, round(available_kw, 1), round(power_kw, 1), cheapest[1].id
-    )
+    step.available_kw += device.available_kw or device.rated_kw
+    step.power_kw += device.power_kw
+
+
+def _told(steps: _Steps) -> list[CostStep]:
+    """Steps as the table has them, gathered more coarsely until it is short."""
+    width = 1.0
+    while len(steps) > MAX_STEPS:
+        width *= 2.0
+        wider: _Steps = {}
+        for (cost, kind), step in steps.items():
+            known = wider.setdefault((round(cost / width) * width, kind), step)
+            if known is not step:
+                known.add(step)
+        steps = wider
+    told = [
+        CostStep(
+            round(step.cheapest[0], 2) if step.devices == 1 else cost,
+            kind,
+            step.devices,
+            step.on,
+            round(step.available_kw, 1),
+            round(step.power_kw, 1),
+            step.cheapest[1],
+        )
+        for (cost, kind), step in steps.items()
+    ]
+    return sorted(told, key=lambda step: (step.usd_per_mwh, step.type))
 
 
 class Counter:

@@ -104,20 +104,21 @@ class _Ring:
 
 
 class _Open:
-    """The minute under way: sums and counts by column, since a price may be missing."""
+    """The minute under way: sums and counts by area and column, since a price may be missing."""
 
-    def __init__(self, minute: int) -> None:
+    def __init__(self, minute: int, areas: list[str]) -> None:
         self.minute = minute
-        self._sum = np.zeros(WIDTH)
-        self._count = np.zeros(WIDTH)
+        self.areas = areas
+        self._sum = np.zeros((len(areas), WIDTH))
+        self._count = np.zeros((len(areas), WIDTH))
 
-    def add(self, row: Floats) -> None:
-        """Take one edition's values."""
-        known = ~np.isnan(row)
-        self._sum[known] += row[known]
+    def add(self, rows: Floats) -> None:
+        """Take one edition's values, a row an area."""
+        known = ~np.isnan(rows)
+        self._sum += np.where(known, rows, 0.0)
         self._count += known
 
-    def mean(self) -> Floats:
+    def means(self) -> Floats:
         """The means so far."""
         return np.where(self._count > 0, self._sum / np.maximum(self._count, 1), np.nan)
 
@@ -127,7 +128,7 @@ class Trend:
 
     def __init__(self) -> None:
         self._rings: dict[str, _Ring] = {}
-        self._open: dict[str, _Open] = {}
+        self._open: _Open | None = None
         self._last_ms = 0
         self._began_ms = self._began_cycle = 0
         self._recalled = False
@@ -143,24 +144,25 @@ class Trend:
         if minute != self._last_ms // STEP_MS:
             self._answers.clear()
         self._last_ms = view.at_ms
-        for area in view.areas:
-            under_way = self._open.get(area.id)
-            if under_way is None or under_way.minute != minute:
-                self._close(area.id)
-                if area.id not in self._rings and len(self._rings) >= MAX_AREAS:
-                    continue
-                under_way = self._open[area.id] = _Open(minute)
-                self._rings.setdefault(area.id, _Ring())
-            under_way.add(_row_of_view(area))
-        if len(self._open) > len(view.areas):
-            for gone in self._open.keys() - {area.id for area in view.areas}:
-                self._close(gone)
-                self._rings.pop(gone, None)
+        areas = [area.id for area in view.areas[:MAX_AREAS]]
+        if self._open is None or self._open.minute != minute or self._open.areas != areas:
+            self._close()
+            self._open = _Open(minute, areas)
+            if not areas:
+                return
+            for gone in self._rings.keys() - set(areas):
+                del self._rings[gone]
+            for area in areas:
+                self._rings.setdefault(area, _Ring())
+        if areas:
+            rows = [_row_of_view(area) for area in view.areas[:MAX_AREAS]]
+            self._open.add(np.array(rows, np.float64))
 
-    def _close(self, area: str) -> None:
-        under_way = self._open.pop(area, None)
+    def _close(self) -> None:
+        under_way = self._open
         if under_way is not None:
-            self._rings[area].put(under_way.minute, under_way.mean())
+            for area, row in zip(under_way.areas, under_way.means(), strict=True):
+                self._rings[area].put(under_way.minute, row)
 
     async def recall(self, history: PastReader | None) -> None:
         """Fill in what was before this process, from the journal, when somebody first asks.
@@ -259,20 +261,18 @@ def _together(parts: list[Floats], count: int) -> Floats:
     return np.asarray(total)
 
 
-def _row_of_view(area: AreaView) -> Floats:
+def _row_of_view(area: AreaView) -> list[float]:
     price = None if area.rates is None else area.rates.price_usd_per_mwh
     by_type = area.generation_kw_by_type
-    return np.array(
-        [
-            area.demand_kw,
-            area.losses_kw,
-            area.import_kw,
-            area.reserve_kw,
-            area.shortfall_kw,
-            np.nan if price is None else price,
-            *(by_type.get(kind, 0.0) for kind in TYPES),
-        ]
-    )
+    return [
+        area.demand_kw,
+        area.losses_kw,
+        area.import_kw,
+        area.reserve_kw,
+        area.shortfall_kw,
+        math.nan if price is None else price,
+        *[by_type.get(kind, 0.0) for kind in TYPES],
+    ]
 
 
 def _rows_of_series(series: AreaSeries) -> Floats:
