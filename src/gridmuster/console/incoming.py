@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import struct
 import sys
 from typing import Final
@@ -114,8 +113,11 @@ async def series_file(body: bytes, terms: Terms) -> Findings:
 
 def main() -> None:
     """Read terms and a file from standard input and write what was found."""
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    if os.name == "posix":
+        import resource
+
+        os.nice(NICENESS)
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     whole = sys.stdin.buffer.read()
     start = _LENGTH.size + _LENGTH.unpack_from(whole)[0]
     terms = msgspec.json.decode(whole[_LENGTH.size : start], type=Terms)
