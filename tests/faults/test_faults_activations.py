@@ -13,6 +13,7 @@ from gridmuster.programs.selection import Selection
 from gridmuster.signals import (
     Action,
     Activation,
+    Alert,
     Frame,
     OperatorRequest,
     Order,
@@ -20,9 +21,11 @@ from gridmuster.signals import (
     Scope,
     encode,
 )
-from gridmuster.simulator.scenario import FailedStart, UtilityOutage
+from gridmuster.simulator.scenario import EmergencyAlert, FailedStart, UtilityOutage
 
 PUMP = "north-pump-01"
+#: An emergency-class engine behind a transfer switch.
+TOWER = "north-tower-02-gen"
 FIRST, SECOND, THIRD = (f"{PUMP}-gen-{k}" for k in (1, 2, 3))
 
 
@@ -254,13 +257,53 @@ def test_permit_classes_decide_who_may_be_called(plant: Plant) -> None:
         alert_asserted=True,
         target=plant.fleet.id,
     )
-    assert {one.device for one in asserted.chosen} & emergency
-    assert {one.device for one in asserted.chosen if one.light_load}
+    reasons = {one.device: one.reason for one in asserted.excluded}
+    assert all("no emergency alert is declared" in reasons[name] for name in emergency)
     heavy = weighed(
         plant, 5000.0, purpose=Purpose.OPERATOR, light_load=False, target=plant.fleet.id
     )
     assert not any(one.light_load for one in heavy.chosen)
     assert any("wet stacking" in one.reason for one in heavy.excluded)
+
+
+def test_emergency_engines_are_called_in_a_declared_alert_that_is_put_on_record(
+    tmp_path: Path,
+) -> None:
+    alert = EmergencyAlert(level=Alert.EEA2, at="14:05", until="16:00")
+    plant = Plant(tmp_path, "14:00", [alert])
+    plant.until("14:08")
+    for asserted in (False, True):
+        found = weighed(
+            plant,
+            5000.0,
+            purpose=Purpose.EMERGENCY_ALERT,
+            alert_asserted=asserted,
+            target=plant.fleet.id,
+        )
+        called = {one.device for one in found.chosen}
+        assert (TOWER in called) is asserted
+    assert {one.device for one in found.chosen if one.light_load}
+    plant.close()
+
+
+def test_emergency_engines_run_their_least_time_under_an_operators_order(plant: Plant) -> None:
+    """Own load of a tower, cancelled soon: no set is stopped too early."""
+    site = plant.fleet.device_by_id[TOWER].site
+    name = activate(plant, 3.0, "14:03", "14:50", purpose=Purpose.OPERATOR, sites=(site,))
+    plant.until("14:08")
+    assert live(seen(plant, name)) == [TOWER]
+    assert given_kw(plant, [TOWER]) > 3.0
+    stop = OperatorRequest(
+        "stop-1", "bob", "operator", Action.CANCEL, Scope.FLEET, name, plant.now_ms
+    )
+    plant.lockstep.recorded.add(Frame(plant.lockstep.topics.operator, encode(stop), plant.now_ms))
+    plant.run(4)
+    assert seen(plant, name).phase == "returning"
+    assert given_kw(plant, [TOWER]) > 3.0
+    plant.until("14:40")
+    assert seen(plant, name).phase == "cancelled"
+    assert given_kw(plant, [TOWER]) == 0.0
+    plant.assert_sound()
 
 
 def test_a_transfer_switch_gives_its_own_load_only(plant: Plant) -> None:

@@ -53,6 +53,8 @@ LONGEST_S: Final = 7 * 86_400
 #: Activations at one time, and those that are over and still shown.
 MOST_RUNNING: Final = 100
 MOST_PAST: Final = 50
+#: How the reason begins for a set that a person took out of an activation.
+RELEASED: Final = "released by"
 #: Purposes that a person may give; a site's own outage is its own business.
 PURPOSES: Final = frozenset(Purpose) - {Purpose.OUTAGE}
 
@@ -112,7 +114,7 @@ class ActivationDesk:
         for one in self.memory.running.values():
             for called in one.live():
                 if called.device in wanted:
-                    called.lost = f"released by {actor}"
+                    called.lost = f"{RELEASED} {actor}"
                     one.failed.append(called.device)
                     one.looked_ms = 0
                     found += 1
@@ -251,7 +253,9 @@ class ActivationDesk:
     def _follow(self, one: Running, known: Known) -> None:
         """Count what it delivers, note what it lost, and call others in their place."""
         now_ms, wish = known.now_ms, one.wish
-        if all(called.end_ms <= now_ms for called in one.live()) and wish.until_ms <= now_ms:
+        if wish.until_ms <= now_ms and not any(
+            called.end_ms > now_ms or self._young(called, known) for called in one.live()
+        ):
             del self.memory.running[one.id]
             one.delivered_kw = 0.0
             self.memory.past.append(one)
@@ -276,10 +280,12 @@ class ActivationDesk:
             return failure.cause
         if (held := known.operator.overrides.get(device_id)) is not None:
             return f"held by {held.actor}"
+        device = self._generator(device_id)
+        if why := self._book.undeclared(device, wish, known):
+            return why
         context = known.context_of(device_id)
         if wish.alert_asserted:
             context = structs.replace(context, alert_asserted=True)
-        device = self._generator(device_id)
         kw, _ = self._book.power_kw(device, self._fleet.site_by_id[device.site], known)
         verdict = check(context, Setpoint(device_id, Order.RUN, kw, wish.purpose))
         return verdict.reason if isinstance(verdict, Refused) else ""
@@ -385,6 +391,11 @@ class ActivationDesk:
             powers = share(wish.power_kw if ramping else 0.0, parts, self._rooms(parts, known))
         else:
             powers = {called.device: _power(before.get(called.device)) for called in held}
+        for called in one.sets:
+            over = called.end_ms <= now_ms or called.lost.startswith(RELEASED)
+            if over and self._young(called, known):
+                held.append(called)
+                powers[called.device] = self._part(called, known).least_kw
         text = (
             f"activation of {wish.power_kw:g} kW in {one.target} by {one.actor} "
             f"({wish.purpose.value.replace('_', ' ')})"
@@ -395,6 +406,16 @@ class ActivationDesk:
             )
             for called in held
         }
+
+    def _young(self, called: Called, known: Known) -> bool:
+        """Whether a set that was started for this has not run its least time yet."""
+        reading = known.snapshot.readings.get(called.device)
+        if not called.ours or reading is None or reading.state not in ON_STATES:
+            return False
+        if called.lost and not called.lost.startswith(RELEASED):
+            return False
+        on_s = known.context_of(called.device).state_age_s
+        return on_s < self._generator(called.device).min_up_s
 
     def _part(self, called: Called, known: Known) -> Part:
         device = self._generator(called.device)

@@ -18,7 +18,15 @@ from gridmuster.programs.ledger import Ledger
 from gridmuster.programs.selection import Candidate, Excluded
 from gridmuster.safety import Context, Reduced, Refused, check, permits
 from gridmuster.safety.fuel import fuel_rate
-from gridmuster.signals import Activation, DeviceReading, DeviceState, Order, Purpose, Setpoint
+from gridmuster.signals import (
+    Activation,
+    Alert,
+    DeviceReading,
+    DeviceState,
+    Order,
+    Purpose,
+    Setpoint,
+)
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.units import LHV_KWH_PER_UNIT, MS_PER_HOUR, MS_PER_S, SECONDS_PER_HOUR, Fuel
 
@@ -126,20 +134,32 @@ class CandidateBook:
             kw = min(kw, verdict.power_kw)
         return self._candidate(device, site, wish, known, reading, kw, room_kw, light)
 
-    @staticmethod
-    def _held_back(device: Generator, wish: Activation, known: Known) -> str:
+    def _held_back(self, device: Generator, wish: Activation, known: Known) -> str:
         if device.must_run:
             return "runs in any case (must run)"
         if (held := known.operator.overrides.get(device.id)) is not None:
             return f"held by {held.actor}"
         if (failure := known.commitment.failures.get(device.id)) is not None:
             return failure.cause
+        if why := self.undeclared(device, wish, known):
+            return why
         if (deaf := known.commitment.deaf.get(device.id)) is not None:
             return f"does not follow its setpoint: {deaf.cause}"
         ready_ms = known.now_ms + int((device.start_s + device.sync_s) * MS_PER_S)
         if ready_ms >= wish.until_ms:
             return f"needs {device.start_s + device.sync_s:.0f} s to be on line; the window ends"
         return ""
+
+    def undeclared(self, device: Generator, wish: Activation, known: Known) -> str:
+        """Why a set that may run in declared alerts only may not run for one now; empty: it may."""
+        rule = permits.RULES[device.permit.permit_class]
+        if wish.purpose is not Purpose.EMERGENCY_ALERT or rule.alert_cap_h is None:
+            return ""
+        area_id = self._fleet.site_by_id[device.site].area
+        if known.snapshot.areas[area_id].alert is not Alert.NONE:
+            return ""
+        name = device.permit.permit_class.value
+        return f"permit {name}: no emergency alert is declared in {area_id}"
 
     def power_kw(self, device: Generator, site: Site, known: Known) -> tuple[float, float]:
         """What a set can give here now when it is on, and what its site may give at all, kW."""
