@@ -56,6 +56,27 @@ from gridmuster.console.schema import install
 #: Most faults that one answer lists.
 MAX_FAULTS = 20
 
+#: Every part of the API; the pages come last, since they answer to what is left.
+ROUTERS = (
+    reading.router,
+    places.router,
+    table.router,
+    traces.router,
+    dossier.router,
+    trend.router,
+    planpage.router,
+    tallies.router,
+    operating.router,
+    activating.router,
+    auditing.router,
+    intake.router,
+    entering.router,
+    oidc_router,
+    acknowledging.router,
+    past.router,
+    pages.router,
+)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -79,18 +100,6 @@ def create_app(
         entry: sessions, pace and ways to sign in; None: the usual ones.
         notices: where alarms are told; None: nowhere but on the page.
     """
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pump = asyncio.create_task(app.state.feed.run(), name="console-feed")
-        told = app.state.notices is not None
-        telling = [asyncio.create_task(_tell(app), name="console-notices")] if told else []
-        yield
-        for task in (*telling, pump):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
     app = FastAPI(
         title="Gridmuster",
         version=gridmuster.__version__,
@@ -98,10 +107,30 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=_lifespan,
     )
     app.state.plant = plant
     app.state.auth = auth
+    _follow(app, plant, min_interval_s)
+    app.state.answers = Answers()
+    app.state.acks = Acks(plant)
+    app.state.notices = None if notices is None else Notices(notices, _is_acknowledged(app))
+    app.state.denied = Denied()
+    doors = Entry() if entry is None else entry
+    app.state.sessions, app.state.pace, app.state.oidc = doors.sessions, doors.pace, doors.oidc
+    app.state.bundle = Bundle() if bundle is None else bundle
+    app.router.route_class = SecuredRoute
+    for router in ROUTERS:
+        app.include_router(router)
+    _add_openapi(app)
+    app.add_middleware(Guard, hosts=LOOPBACK_NAMES | {host.lower() for host in hosts})
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(RequestValidationError, _validation_problem)
+    return app
+
+
+def _follow(app: FastAPI, plant: Plant, min_interval_s: float) -> None:
+    """Give an application what follows the plant's views."""
     app.state.charts = Charts(plant)
     app.state.feed = Feed(plant, min_interval_s, app.state.charts)
     app.state.trend = trend.Trend()
@@ -113,36 +142,18 @@ def create_app(
     app.state.chronicle.take(app.state.feed.view)
     app.state.feed.follow(app.state.chronicle.take)
     app.state.counter = tallies.Counter(plant)
-    app.state.answers = Answers()
-    app.state.acks = Acks(plant)
-    app.state.notices = None if notices is None else Notices(notices, _is_acknowledged(app))
-    app.state.denied = Denied()
-    doors = Entry() if entry is None else entry
-    app.state.sessions, app.state.pace, app.state.oidc = doors.sessions, doors.pace, doors.oidc
-    app.state.bundle = Bundle() if bundle is None else bundle
-    app.router.route_class = SecuredRoute
-    app.include_router(reading.router)
-    app.include_router(places.router)
-    app.include_router(table.router)
-    app.include_router(traces.router)
-    app.include_router(dossier.router)
-    app.include_router(trend.router)
-    app.include_router(planpage.router)
-    app.include_router(tallies.router)
-    app.include_router(operating.router)
-    app.include_router(activating.router)
-    app.include_router(auditing.router)
-    app.include_router(intake.router)
-    app.include_router(entering.router)
-    app.include_router(oidc_router)
-    app.include_router(acknowledging.router)
-    app.include_router(past.router)
-    app.include_router(pages.router)
-    _add_openapi(app)
-    app.add_middleware(Guard, hosts=LOOPBACK_NAMES | {host.lower() for host in hosts})
-    app.add_exception_handler(HTTPException, _http_problem)
-    app.add_exception_handler(RequestValidationError, _validation_problem)
-    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    pump = asyncio.create_task(app.state.feed.run(), name="console-feed")
+    told = app.state.notices is not None
+    telling = [asyncio.create_task(_tell(app), name="console-notices")] if told else []
+    yield
+    for task in (*telling, pump):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def _is_acknowledged(app: FastAPI) -> Callable[[AlarmView], bool]:
