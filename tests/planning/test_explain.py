@@ -364,3 +364,18 @@ def test_a_plan_of_another_question_is_refused() -> None:
     plan = solve(problem(area(3, 10.0), [unit("one", 3)]))
     with pytest.raises(PlanningError, match="other intervals"):
         Explainer(problem(area(2, 10.0), [unit("one", 2)]), plan)
+
+
+def test_like_units_cost_alike() -> None:
+    """A unit that is on and its idle twin, which would run as long, are equally good."""
+    place = area(4, [80.0, 80.0, 95.0, 60.0], import_limit_kw=300.0, import_price_usd_per_kwh=0.9)
+    why = why_of(problem(place, [unit("one", 4), unit("two", 4)]), "one", 2)
+    other = "two"
+    if isinstance(why, UnitWhy) and not why.on:
+        other = "one"
+        why = why_of(problem(place, [unit("one", 4), unit("two", 4)]), "two", 2)
+    assert isinstance(why, UnitWhy)
+    assert why.next_best is not None
+    assert why.next_best.id == other
+    assert why.next_best.dearer_by_usd_per_kwh == pytest.approx(0.0, abs=1e-9)
+    assert any("the same as" in line for line in why.sentences)

@@ -152,7 +152,7 @@ class Explainer:
         spread = spread_usd_per_kwh(run)
         hourly = own.hourly_usd + energy
         cost = hourly / output + spread if output > TINY else 0.0
-        offers = picture.more(t, output, 1 if run is None else run.end - run.first, number)
+        offers = picture.more(t, output, _lasts_h(run, output), number)
         others = [_alternative(offer, cost) for offer in offers]
         why = UnitWhy(
             device=unit.id,
@@ -257,8 +257,7 @@ class Explainer:
         )
         if instead is None or instead - hourly <= NO_MONEY_USD:
             cost = hourly / output + why.start_usd_per_kwh
-            lasts = 1 if why.run is None else why.run.end - why.run.first
-            offers = picture.more(t, output, lasts, number)
+            offers = picture.more(t, output, _lasts_h(why.run, output), number)
             others = [_alternative(offer, cost) for offer in offers]
             return structs.replace(
                 why,
@@ -358,6 +357,11 @@ class Explainer:
         )
         words = self._words(one.id, one.area)
         return structs.replace(why, sentences=phrases.renewable(why, words))
+
+
+def _lasts_h(run: Run | None, output_kw: float) -> float:
+    """How long a run lasts at an output, h; so that like units cost alike."""
+    return 0.0 if run is None or output_kw <= TINY else run.energy_kwh / output_kw
 
 
 def _alternative(offer: Offer, cost_usd_per_kwh: float) -> Alternative:

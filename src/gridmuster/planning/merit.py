@@ -172,16 +172,16 @@ class AreaPicture:
         able, wanted = self.headroom(number)
         return np.asarray(np.maximum(wanted - able, 0.0))
 
-    def more(self, t: int, power_kw: float, intervals: int, without: int) -> list[Offer]:
+    def more(self, t: int, power_kw: float, run_h: float, without: int) -> list[Offer]:
         """Who could give power instead of a unit in an interval, the cheapest first.
 
         A unit that is not on offers the power wanted, within its limits, at its full cost: no
-        load and segments at that output, and its start over as many intervals.
+        load and segments at that output, and its start over as many hours.
 
         Args:
             t: the interval.
             power_kw: the power to be replaced, kW.
-            intervals: for how many intervals it is wanted.
+            run_h: for how long at that power, h: the energy of the run over it.
             without: number of the unit to be replaced.
         """
         found: list[Offer] = []
@@ -197,7 +197,7 @@ class AreaPicture:
                 continue
             kw = min(max(power_kw, low, TINY), high)
             hourly = own.hourly_usd + energy_usd_per_h(unit, slopes, kw)
-            start = own.start_usd / (max(intervals, 1) * self.step_h)
+            start = own.start_usd / max(run_h, self.step_h)
             found.append(Offer(unit.id, Source.IDLE_UNIT, kw, (hourly + start) / kw))
         found += self._more_from_others(t)
         return sorted(found, key=lambda offer: (offer.usd_per_kwh, offer.id))

@@ -182,12 +182,12 @@ def _next_best(why: UnitWhy, one: Alternative) -> str:
     what = "has room at" if one.source is Source.SPARE_UNIT else "could start at"
     apart = one.dearer_by_usd_per_kwh
     if abs(apart) < EQUAL_USD_PER_KWH:
-        held = "the same"
+        held = "the same as"
     else:
-        held = f"{per_mwh(abs(apart))} {'more' if apart > 0.0 else 'less'}"
+        held = f"{per_mwh(abs(apart))} {'more' if apart > 0.0 else 'less'} than"
     return (
         f"Next best unit in {why.area}: {one.id} {what} {per_mwh(one.cost_usd_per_kwh)} for "
-        f"{one.power_kw:,.1f} kW, {held} than {why.device}."
+        f"{one.power_kw:,.1f} kW, {held} {why.device}."
     )
 
 
