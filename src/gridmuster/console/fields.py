@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from gridmuster.console.planfields import PLAN_FIELDS
+from gridmuster.console.reportfields import REPORT_FIELDS
 
 #: By ``Type.field``, or by ``field`` where it means the same everywhere.
 FIELDS: Final[dict[str, str]] = {
     **PLAN_FIELDS,
+    **REPORT_FIELDS,
     "at_ms": "plant time, ms since 1970-01-01T00:00:00Z",
     "fleet": "id of the fleet",
     "center_id": "id of the center that decides",
@@ -189,16 +191,16 @@ FIELDS: Final[dict[str, str]] = {
     "Ack.alarm": "id of the alarm",
     "Ack.actor": "who sees to it",
     "Ack.at_ms": "plant time of the acknowledgement, ms since 1970-01-01T00:00:00Z",
-    "note": "what they wrote",
+    "Ack.note": "what they wrote",
     "recipients": "who is told of alarms",
     "RecipientRow.name": "name of the recipient",
-    "way": "webhook or email",
-    "sent": "notices that arrived",
-    "waiting": "notices that wait",
-    "retries": "attempts beyond each notice's first",
-    "failed": "notices given up",
-    "dropped": "notices let go because too many waited",
-    "last_error": "why the last attempt that failed did",
+    "RecipientRow.way": "webhook or email",
+    "RecipientRow.sent": "notices that arrived",
+    "RecipientRow.waiting": "notices that wait",
+    "RecipientRow.retries": "attempts beyond each notice's first",
+    "RecipientRow.failed": "notices given up",
+    "RecipientRow.dropped": "notices let go because too many waited",
+    "RecipientRow.last_error": "why the last attempt that failed did",
     "SessionRow.id": "name of the session; of no use for signing in",
     "SessionRow.name": "name of the person or token",
     "SessionRow.role": "role of the person or token",
