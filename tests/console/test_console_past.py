@@ -14,19 +14,19 @@ import pytest
 from plant_serving import Center, serving
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "faults"))
-from lockstep_plant import Plant  # noqa: E402
+from lockstep_plant import Plant
 
-from gridmuster.center.view import PlantView  # noqa: E402
-from gridmuster.clock import stopwatch_s  # noqa: E402
-from gridmuster.console.messages import (  # noqa: E402
+from gridmuster.center.view import PlantView
+from gridmuster.clock import stopwatch_s
+from gridmuster.console.messages import (
     area_row,
     device_row,
     forecast_row,
     plant_message,
 )
-from gridmuster.runtime.past import JournalPast  # noqa: E402
-from gridmuster.signals import Action  # noqa: E402
-from gridmuster.simulator.scenario import FailedStart, Trip  # noqa: E402
+from gridmuster.runtime.past import JournalPast
+from gridmuster.signals import Action
+from gridmuster.simulator.scenario import FailedStart, Trip
 
 EVENTS = (FailedStart(area="north", at="18:00"), Trip(area="north", at="18:10"))
 DEADLINE_S = 120.0

@@ -25,6 +25,14 @@ MINUTE_MS = 60_000
 CLOCKS_BACK_MS = parse_iso("2024-11-03T06:30:00Z")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patient() -> Iterator[None]:
+    """Moments are rebuilt by a process that yields to whoever has deadlines; on a busy machine."""
+    expect.set_options(timeout=PATIENCE_MS)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 @dataclass
 class Shown:
     """A served journal and what was shown at the end of each of its minutes."""

@@ -105,7 +105,10 @@ def test_the_series_are_the_cycles_own_records(bad_run: Run) -> None:
     assert 100 < len(series.at_ms) <= 361
     assert all(report.from_ms <= at_ms <= report.until_ms for at_ms in series.at_ms)
     area = series.areas[0]
-    by_type = [sum(kw or 0.0 for kw in row) for row in zip(*area.generation_kw_by_type.values())]
+    by_type = [
+        sum(kw or 0.0 for kw in row)
+        for row in zip(*area.generation_kw_by_type.values(), strict=True)
+    ]
     assert by_type == pytest.approx(area.generation_kw, abs=1.0)
     assert any(price is not None for price in area.price_usd_per_mwh)
 
