@@ -130,6 +130,8 @@ def test_sets_are_called_once_followed_and_ended(plant: LivePlant) -> None:
     twice = give(plant, f"activations/{name}/cancel", "four")
     assert twice.status_code == 409 and "already" in twice.json()["detail"]
     plant.advance(3)
+    assert running(plant)[0]["phase"] == "returning", "the sets run their least time"
+    plant.advance(32)
     assert running(plant)[0]["phase"] == "cancelled"
     gone = give(plant, f"activations/{name}/cancel", "five")
     assert gone.status_code == 409 and "no activation" in gone.json()["detail"]
