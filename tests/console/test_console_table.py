@@ -5,6 +5,7 @@ import io
 import random
 from collections import Counter
 from collections.abc import Iterator
+from time import thread_time
 from typing import Any
 
 import httpx
@@ -17,7 +18,6 @@ from plant_serving import Center, serving
 from plant_views import plant
 
 from gridmuster.center.view import DeviceView, PlantView
-from gridmuster.clock import stopwatch_s
 from gridmuster.console.columns import ColumnKeeper
 from gridmuster.console.finding import SORTS, find, order_rows
 from gridmuster.console.query import QueryError, parse
@@ -317,15 +317,14 @@ def test_a_hundred_thousand_devices_are_answered_fast_and_once_for_all() -> None
         table.take(view, None, 1)
         table.take(structs.replace(view, devices=view.devices[:]), None, 2)
         table.window(view, None, 2, "", "id", 0, 1)
-        start_s = stopwatch_s()
+        start_s = thread_time()
         first = table.window(view, None, n, text, "-power", 0, 100)
-        times[text] = stopwatch_s() - start_s
-        start_s = stopwatch_s()
+        times[text] = thread_time() - start_s
+        start_s = thread_time()
         again = table.window(view, None, n, text, "-power", 100, 100)
-        assert stopwatch_s() - start_s < max(0.02, times[text] / 2)
+        assert thread_time() - start_s < max(0.02, times[text] / 2)
         assert len({row.id for row in (*first.rows, *again.rows)}) == min(first.total, 200)
-    # Three times the bound: shared machines stall.
-    print(times)
+    # Three times the bound, in this thread's own time: shared machines are slow.
     assert max(times.values()) < 0.15, times
 
 

@@ -135,12 +135,7 @@ def _follow(app: FastAPI, plant: Plant, min_interval_s: float) -> None:
     app.state.feed = Feed(plant, min_interval_s, app.state.charts)
     app.state.trend = trend.Trend()
     app.state.feed.follow(app.state.trend.take)
-    app.state.traces = traces.Traces()
-    app.state.traces.take(app.state.feed.view)
-    app.state.feed.follow(app.state.traces.take)
-    app.state.chronicle = dossier.Chronicle()
-    app.state.chronicle.take(app.state.feed.view)
-    app.state.feed.follow(app.state.chronicle.take)
+    dossier.follow(app)
     app.state.counter = tallies.Counter(plant)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -24,7 +24,7 @@ from gridmuster.console.problems import unknown_subject
 from gridmuster.console.reading import document, feed_of, plant_of
 from gridmuster.console.schema import answer
 from gridmuster.console.table import fleet_of
-from gridmuster.console.traces import FUEL_UNITS, level_unit
+from gridmuster.console.traces import FUEL_UNITS, Traces, level_unit
 from gridmuster.fleet.devices import Device, DeviceBase, Generator, Part, Store
 from gridmuster.fleet.model import Fleet, Site
 
@@ -181,6 +181,15 @@ class Chronicle:
         """Alarms of a device, those that stand first, then the latest first."""
         found = sorted(self._alarms.of(device), key=lambda item: -item.since_ms)
         return sorted(found, key=lambda item: item.until_ms is not None)[:MOST]
+
+
+def follow(app: FastAPI) -> None:
+    """Let an application keep what its devices do and what happens to them, from now on."""
+    app.state.traces = Traces()
+    app.state.chronicle = Chronicle()
+    for take in (app.state.traces.take, app.state.chronicle.take):
+        take(app.state.feed.view)
+        app.state.feed.follow(take)
 
 
 def _past(alarm: AlarmView, until_ms: int | None) -> PastAlarm:
