@@ -88,11 +88,12 @@ FRAMES: Final = """
   window.framesMs = [];
   let last = performance.now();
   const note = (now) => {
+    if (!window.framesMs) return;
     window.framesMs.push(now - last);
     last = now;
-    if (window.framesMs) window.frameHandle = requestAnimationFrame(note);
+    requestAnimationFrame(note);
   };
-  window.frameHandle = requestAnimationFrame(note);
+  requestAnimationFrame(note);
 }
 """
 
