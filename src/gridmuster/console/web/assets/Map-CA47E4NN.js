@@ -1,1 +1,0 @@
-import{a as e,c as t,i as n,l as r,n as i,o as a,r as o,s,t as c,u as l}from"./index-BI-u-wrq.js";var u=n(`<h1>Map</h1> <p> </p>`,1);function d(n,d){l(d,!0);var f=u(),p=t(a(f),2),m=s(p);e(()=>i(m,`${c.balance.length??``} areas`)),o(n,f),r()}export{d as default};

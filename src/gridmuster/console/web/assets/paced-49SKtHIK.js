@@ -1,0 +1,1 @@
+function e(e,t,n=()=>performance.now()){let r=-1/0,i,a=()=>{i=void 0,r=n(),e()};return{poke:()=>{if(i!==void 0)return;let e=r+t-n();e<=0?a():i=setTimeout(a,e)},stop:()=>{clearTimeout(i),i=void 0}}}export{e as t};
