@@ -12,8 +12,8 @@ import structlog
 from msgspec import structs
 
 from gridmuster import __version__
-from gridmuster.center.changes import DataChange, History
 from gridmuster.center.account import DeviceAccount, StartView, account_of
+from gridmuster.center.changes import DataChange, History
 from gridmuster.center.memory import Outbox
 from gridmuster.center.view import ActivationView, AuditEntry, Mode, PlantView, Rejected, Submitted
 from gridmuster.clock import Clock, monotonic_s
@@ -21,6 +21,7 @@ from gridmuster.comms.bus import Bus
 from gridmuster.console.pastdocs import PastReader
 from gridmuster.errors import JournalError
 from gridmuster.fleet.model import Fleet
+from gridmuster.programs.selection import Selection
 from gridmuster.runtime.fleet_change import (
     Lessons,
     Wanted,
@@ -29,7 +30,6 @@ from gridmuster.runtime.fleet_change import (
     prepare_change,
 )
 from gridmuster.runtime.plandesk import PlanDesk
-from gridmuster.programs.selection import Selection
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.runtime.startlog import StartLog
