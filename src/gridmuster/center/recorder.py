@@ -149,9 +149,7 @@ class Recorder:
             failure = self._state.commitment.failures.get(replaces)
             failed_at_ms = now_ms if failure is None else failure.at_ms
             cause = "" if failure is None else failure.cause
-            self._substitutions.append(
-                Substitution(replaces, failed_at_ms, (device.id,), cause)
-            )
+            self._substitutions.append(Substitution(replaces, failed_at_ms, (device.id,), cause))
             self._state.counters.substitutions += 1
 
     def _trigger(
