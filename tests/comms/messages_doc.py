@@ -25,6 +25,8 @@ def limits(kind: Any) -> str:
     found = []
     if getattr(kind, "ge", None) is not None:
         found.append(f">= {kind.ge:g}" if abs(kind.ge) < 1e6 else f">= {kind.ge}")
+    if getattr(kind, "gt", None) is not None:
+        found.append(f"> {kind.gt:g}")
     if getattr(kind, "le", None) is not None:
         found.append(f"<= {kind.le:g}" if abs(kind.le) < 1e6 else f"<= {kind.le}")
     return f" {' and '.join(found)}" if found else ""
@@ -47,6 +49,10 @@ def spell(kind: Any) -> str:
             return f"[{kind.cls.__name__}](#{kind.cls.__name__.lower()})"
         case types.VarTupleType():
             return f"list of {spell(kind.item_type)}"
+        case types.TupleType():
+            return f"list of {len(kind.item_types)}: {', '.join(map(spell, kind.item_types))}"
+        case types.DictType():
+            return f"map of {spell(kind.key_type)} to {spell(kind.value_type)}"
         case types.UnionType():
             parts = [spell(t) for t in kind.types if not isinstance(t, types.NoneType)]
             return " or ".join(parts) + " or null"
@@ -58,7 +64,7 @@ def default(field: types.Field) -> str:
     if field.required:
         return "must be there"
     value = field.default
-    if value == ():
+    if value == () or field.default_factory is dict:
         return "none"
     if value is None:
         return "not known"
