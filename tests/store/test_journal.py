@@ -193,7 +193,11 @@ def test_a_reader_sees_what_a_writer_at_work_has_committed(tmp_path: Path) -> No
         ("://", "neither a path nor a database URL"),
     ],
 )
-def test_what_cannot_be_opened_says_so(url: str, says: str) -> None:
+def test_what_cannot_be_opened_says_so(
+    url: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A relative path is locked where it lies before the driver is found to be missing.
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(JournalError, match=says):
         Journal.open(url)
 

@@ -212,7 +212,8 @@ class Watchman:
         counters = self._state.counters
         if snapshot.now_ms - counters.malformed_at_ms < MALFORMED_S * MS_PER_S:
             self._board.raise_alarm(
-                f"malformed:{counters.malformed_topic}",
+                # One id for all topics: a topic is no id, and a person must be able to answer.
+                "malformed",
                 Severity.WARNING,
                 counters.malformed_topic,
                 f"payload refused: {counters.malformed_reason}",

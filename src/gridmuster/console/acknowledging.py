@@ -9,18 +9,18 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from gridmuster.console.access import SecuredRoute, caller_of, needs
+from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Role
 from gridmuster.console.bodies import ID_PATTERN
-from gridmuster.console.idempotency import Kept, request_id
+from gridmuster.console.idempotency import Kept
 from gridmuster.console.notices.acks import Ack, Acks
 from gridmuster.console.notices.running import Notices
-from gridmuster.console.operating import GIVEN, Key, kept_problem, once, submitted
+from gridmuster.console.operating import GIVEN, Key, asked_by, kept_problem, once, submitted
 from gridmuster.console.problems import unknown_subject
 from gridmuster.console.reading import document, plant_of
 from gridmuster.console.schema import answer
 from gridmuster.console.tokens import ROLES
-from gridmuster.signals import Action, OperatorRequest, Scope
+from gridmuster.signals import Action, Scope
 
 router = APIRouter(prefix="/api/v1", route_class=SecuredRoute, tags=["alarms"])
 
@@ -92,21 +92,11 @@ async def acknowledge(
     plant = plant_of(request)
 
     async def act(checked: str) -> Kept:
-        view, caller = plant.view(), caller_of(request)
-        known = [one.id for one in view.alarms]
+        known = [one.id for one in plant.view().alarms]
         if alarm not in known:
             problem = unknown_subject("alarm", alarm, known)
             return kept_problem(problem, request.url.path)
-        asked = OperatorRequest(
-            request_id(caller.name, checked),
-            caller.name,
-            caller.role.word,
-            Action.ACKNOWLEDGE,
-            Scope.FLEET,
-            alarm,
-            view.at_ms,
-            reason=body.note,
-        )
+        asked = asked_by(request, checked, Action.ACKNOWLEDGE, Scope.FLEET, alarm, body.note)
         return await submitted(request, asked)
 
     given = await once(request, body, key, act)

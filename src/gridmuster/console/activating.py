@@ -17,7 +17,7 @@ from gridmuster.console.access import SecuredRoute, caller_of, needs
 from gridmuster.console.auth import Role
 from gridmuster.console.bodies import ID_PATTERN, MAX_OVERRIDE_S, Command, aware
 from gridmuster.console.idempotency import Kept, request_id
-from gridmuster.console.operating import GIVEN, Key, kept_problem, once, submitted
+from gridmuster.console.operating import GIVEN, Key, asked_by, kept_problem, once, submitted
 from gridmuster.console.problems import Problem, unknown_subject
 from gridmuster.console.reading import document, plant_of
 from gridmuster.console.schema import answer
@@ -234,17 +234,7 @@ async def cancel(
         if activation not in known:
             problem = unknown_subject("activation", activation, known)
             return kept_problem(problem, request.url.path)
-        caller, view = caller_of(request), plant_of(request).view()
-        asked = OperatorRequest(
-            request_id(caller.name, checked),
-            caller.name,
-            caller.role.word,
-            Action.CANCEL,
-            Scope.FLEET,
-            activation,
-            view.at_ms,
-            reason=body.reason,
-        )
+        asked = asked_by(request, checked, Action.CANCEL, Scope.FLEET, activation, body.reason)
         return await submitted(request, asked)
 
     return await once(request, body, key, act)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import structlog
 from fastapi import APIRouter, Header, Request
+from msgspec import structs
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -22,7 +23,7 @@ from gridmuster.console.problems import Problem, problem_response
 from gridmuster.console.reading import document, plant_of
 from gridmuster.console.schema import answer
 from gridmuster.console.tokens import ROLES, Role
-from gridmuster.signals import Action, OperatorRequest
+from gridmuster.signals import Action, OperatorRequest, Scope
 
 #: Longest a client waits for the center to apply its command, s of real time.
 SUBMIT_TIMEOUT_S: Final = 30.0
@@ -155,28 +156,40 @@ async def once(
 
 
 async def _submit(request: Request, action: Action, body: Command, key: str) -> Kept:
-    caller, path = caller_of(request), request.url.path
-    view = plant_of(request).view()
+    path, view = request.url.path, plant_of(request).view()
     power_kw = body.power_kw if isinstance(body, OverrideCommand) else None
     try:
         until_ms = _until_ms(body, view.at_ms)
         consequence(view, action, body.scope, body.target, power_kw)
     except Problem as problem:
         return kept_problem(problem, path)
-    return await submitted(
-        request,
-        OperatorRequest(
-            request_id(caller.name, key),
-            caller.name,
-            caller.role.word,
-            action,
-            body.scope,
-            body.target,
-            view.at_ms,
-            power_kw,
-            until_ms,
-            body.reason,
-        ),
+    asked = asked_by(request, key, action, body.scope, body.target, body.reason)
+    return await submitted(request, structs.replace(asked, power_kw=power_kw, until_ms=until_ms))
+
+
+def asked_by(
+    request: Request, key: str, action: Action, scope: Scope, target: str, reason: str
+) -> OperatorRequest:
+    """What a caller asks of the center, under the id that makes a repetition harmless.
+
+    Args:
+        request: the request that brought it.
+        key: its checked Idempotency-Key.
+        action: what to do.
+        scope: how far it reaches.
+        target: to what.
+        reason: why, for the audit log.
+    """
+    caller, at_ms = caller_of(request), plant_of(request).view().at_ms
+    return OperatorRequest(
+        request_id(caller.name, key),
+        caller.name,
+        caller.role.word,
+        action,
+        scope,
+        target,
+        at_ms,
+        reason=reason,
     )
 
 

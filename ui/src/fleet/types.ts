@@ -1,6 +1,6 @@
 // What the center answers about the fleet's table and about one device.
 
-import type { CommandRow, DecisionRow, Severity } from "../lib/types";
+import type { CommandRow, DecisionRow, DeviceRow, Severity } from "../lib/types";
 
 export interface TableRow {
   id: string;
@@ -73,32 +73,8 @@ export interface DeviceTrace {
   states: StateSpan[];
 }
 
-export interface DeviceView {
-  id: string;
-  type: string;
-  site: string;
-  area: string;
-  state: string;
-  mode: string;
-  quality: string;
-  age_s: number;
-  power_kw: number;
-  setpoint_kw: number | null;
-  order: string;
-  available_kw: number;
-  rated_kw: number;
-  energy_kwh: number | null;
-  energy_capacity_kwh: number | null;
-  fuel_level: number | null;
-  fuel_floor: number | null;
-  run_h: number | null;
-  permit_class: string;
-  permit_left_h: number | null;
-  reason: string;
-  override: string;
-  alarms: string[];
-  planned_kw: number[];
-}
+/** A device's row of the stream, with its age in place of the moment it was heard, and its plan. */
+export type DeviceView = Omit<DeviceRow, "heard_ms"> & { age_s: number; planned_kw: number[] };
 
 export interface PermitAccount {
   permit_class: string;
