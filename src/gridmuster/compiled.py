@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from numba import njit
 
@@ -20,5 +20,4 @@ def compiled(kernel: Kernel) -> Kernel:
         kernel: a function that uses only what numba compiles; ``.py_func`` of the result is the
             function itself.
     """
-    made: Kernel = njit(cache=True, nogil=True, error_model="numpy")(kernel)
-    return made
+    return cast(Kernel, njit(cache=True, nogil=True, error_model="numpy")(kernel))
