@@ -33,6 +33,40 @@ class PlanArea(Struct, frozen=True):
     demand_high_kw: list[float] = []
 
 
+class StartClass(Struct, frozen=True):
+    """After at least ``off_s`` off, a start costs ``cost_usd`` (warm, cold); see `PlanUnit`."""
+
+    off_s: float
+    cost_usd: float
+
+
+class Delivery(Struct, frozen=True):
+    """Fuel that comes at the beginning of an interval, l or m3."""
+
+    interval: int
+    amount: float
+
+
+class Span(Struct, frozen=True):
+    """Intervals ``first`` to ``end`` (not included)."""
+
+    first: int
+    end: int
+
+
+class RunWindow(Struct, frozen=True):
+    """What a unit may still run, or be started, in intervals ``first`` to ``end`` (not included).
+
+    A budget of a part of the horizon (a calendar day of a plan that crosses midnight), beside those
+    of all of it. None: no limit.
+    """
+
+    first: int
+    end: int
+    run_h_left: float | None = None
+    starts_left: int | None = None
+
+
 class PlanUnit(Struct, frozen=True):
     """A generator that is on or off.
 
@@ -44,6 +78,21 @@ class PlanUnit(Struct, frozen=True):
     Budgets over the horizon: ``run_h_left`` (permit), ``fuel_left``, ``starts_left``; None: no
     limit. ``om_usd_per_kwh`` is the part of ``segment_usd_per_kwh`` that is wear and service, not
     fuel; it only splits the account.
+
+    Starting: ``start_cost_usd`` for the hottest start, ``start_classes`` (rising in time and cost)
+    for longer rests; time off runs from the stop until it is on again. ``start_power_kw`` is the
+    mean output in each of the last intervals before it is on, the earliest first: it is off there,
+    and what it burns is part of the start (``start_cost_usd``, ``start_fuel`` in l or m3).
+    ``starting_s``: how long ago a start was ordered that is not yet done; it is on at its time, or
+    the next start begins anew. ``start_max_kw`` and ``stop_max_kw`` are the most it gives in its
+    first and its last interval on (None: minimum plus ramp); ``ramp_down_kw_per_s`` its ramp
+    downwards (None: as upwards).
+
+    Fuel and time: ``fuel_left`` is above the reserve at the beginning; ``fuel_deliveries`` come on
+    top, as far as ``fuel_room`` (the tank above the reserve; None: all) takes them.
+    ``run_h_value_usd_per_h`` prices each hour run: what an hour of a permit budget that outlasts
+    the horizon is worth later. ``windows`` are budgets of parts of the horizon. In ``maintenance``
+    it may not run. ``emission_kg_per_fuel`` is by pollutant, kg per l or m3.
     """
 
     id: str
@@ -74,13 +123,28 @@ class PlanUnit(Struct, frozen=True):
     mttf_h: float = 1.0e9
     gives_reserve: bool = True
     om_usd_per_kwh: float = 0.0
+    start_classes: list[StartClass] = []
+    start_power_kw: list[float] = []
+    start_fuel: float = 0.0
+    starting_s: float | None = None
+    start_max_kw: float | None = None
+    stop_max_kw: float | None = None
+    ramp_down_kw_per_s: float | None = None
+    fuel_deliveries: list[Delivery] = []
+    fuel_room: float | None = None
+    run_h_value_usd_per_h: float = 0.0
+    windows: list[RunWindow] = []
+    maintenance: list[Span] = []
+    emission_kg_per_fuel: dict[str, float] = {}
 
 
 class PlanStore(Struct, frozen=True):
     """A store that carries energy between intervals, with one-way efficiencies.
 
     ``end_value_usd_per_kwh`` prices what is left at the end; ``end_min_kwh`` is a wish whose
-    breach is priced and named.
+    breach is priced and named. So are ``energy_low_kwh`` and ``energy_high_kwh``, wished bounds on
+    the energy at the end of each interval (empty: none), beside the hard ``min_energy_kwh`` and
+    ``max_energy_kwh``.
     """
 
     id: str
@@ -99,6 +163,8 @@ class PlanStore(Struct, frozen=True):
     end_min_kwh: float = 0.0
     availability: float = 1.0
     gives_reserve: bool = True
+    energy_low_kwh: list[float] = []
+    energy_high_kwh: list[float] = []
 
 
 class PlanRenewable(Struct, frozen=True):
@@ -109,6 +175,36 @@ class PlanRenewable(Struct, frozen=True):
     device_type: str
     available_kw: list[float]
     cost_usd_per_kwh: float
+
+
+class PlanLink(Struct, frozen=True):
+    """A line between two areas of the problem.
+
+    At most ``limit_kw[t]`` leaves ``from_area``, at most ``back_limit_kw[t]`` leaves ``to_area``;
+    of what leaves, the share ``loss_fraction`` does not arrive. ``usd_per_kwh`` is paid for what
+    leaves.
+    """
+
+    id: str
+    from_area: str
+    to_area: str
+    limit_kw: list[float]
+    back_limit_kw: list[float]
+    loss_fraction: float = 0.0
+    usd_per_kwh: float = 0.0
+
+
+class EmissionCap(Struct, frozen=True):
+    """At most ``limit_kg`` of a pollutant over the horizon from the units of some areas (or all).
+
+    What is above it is priced at ``excess_usd_per_kg`` and named.
+    """
+
+    id: str
+    pollutant: str
+    limit_kg: float
+    excess_usd_per_kg: float
+    areas: list[str] = []
 
 
 class Weights(Struct, frozen=True):
@@ -136,6 +232,8 @@ class PlanProblem(Struct, frozen=True):
     renewables: list[PlanRenewable] = []
     weights: Weights = Weights()
     objectives: dict[str, Weights] = {}
+    links: list[PlanLink] = []
+    emission_caps: list[EmissionCap] = []
 
 
 class PlanLimits(Struct, frozen=True):
@@ -157,13 +255,16 @@ class ShortfallKind(StrEnum):
     STORE_FLOOR = "store_floor"
     RAMP = "ramp"
     MUST_RUN = "must_run"
+    STORE_HOUR = "store_hour"
+    EMISSION = "emission"
 
 
 class Shortfall(Struct, frozen=True):
     """A wish that the plan breaks: what, where, when, how much, why.
 
     ``where`` is an area's id (unserved, surplus, reserve) or a device's. ``amount_kw`` is in kWh
-    for the energy wishes of stores (``store_end``, ``store_floor``).
+    for the energy wishes of stores (``store_end``, ``store_floor``, ``store_hour``) and in kg for
+    ``emission``, whose place is the cap's id and whose interval is the last.
     """
 
     kind: ShortfallKind
@@ -180,6 +281,9 @@ class PlanSolution(Struct, frozen=True):
     value of one more kWh held at the end of each interval; ``energy_kwh[store]`` the state of
     energy at the end of each interval. ``status`` is ``optimal`` (within the gap),
     ``time_limit``, or ``fallback`` (rule-based plan because the solver gave none).
+    ``link_kw[link]`` is what leaves ``from_area``, or, below 0, what leaves ``to_area``;
+    ``link_reserve_kw`` the headroom that one area keeps for the other, signed alike.
+    ``emission_kg`` is by pollutant.
     """
 
     problem_id: str
@@ -209,3 +313,6 @@ class PlanSolution(Struct, frozen=True):
     fuel_lhv_kwh: float = 0.0
     lolp: float = 0.0
     eens_kwh: float = 0.0
+    link_kw: dict[str, list[float]] = {}
+    link_reserve_kw: dict[str, list[float]] = {}
+    emission_kg: dict[str, float] = {}
