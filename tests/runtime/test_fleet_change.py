@@ -11,7 +11,8 @@ from gridmuster.center.changes import DataChange
 from gridmuster.center.view import Mode
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.model import Fleet
-from gridmuster.runtime.recovery import last_header, rebuild
+from gridmuster.runtime.header import newest_header
+from gridmuster.runtime.recovery import rebuild
 from gridmuster.signals import Order
 from gridmuster.store.journal import Journal
 from gridmuster.store.records import Kind
@@ -85,7 +86,7 @@ def test_limits_devices_and_sites_change_under_way(tmp_path: Path) -> None:
     apply(plant, second, "one joins, one leaves, a limit falls")
     assert plant.core.fleet == second
     # The head stands for the cycle before it: to who reads the journal, time goes on.
-    head = last_header(plant.journals["second"])
+    head = newest_header(plant.journals["second"])
     assert head is not None and head.started_ms > last_ms
     stops = [s for c in plant.commands("second")[-20:] for s in c.setpoints if s.device == gone]
     assert stops[-1].order is Order.STOP
@@ -161,7 +162,7 @@ def test_a_changed_fleet_outlives_a_kill_until_its_file_is_changed(tmp_path: Pat
     plant.close()
     path = str(plant.path("main"))
     with Journal.open(path) as journal:
-        head = last_header(journal)
+        head = newest_header(journal)
         assert head is not None and head.change is not None
         assert (head.change.actor, head.change.text) == ("ann", "a site less")
         core = rebuild(journal, WHOLE, COARSE, plant.now_ms)

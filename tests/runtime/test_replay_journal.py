@@ -20,8 +20,8 @@ from gridmuster.center.view import Mode
 from gridmuster.errors import JournalError
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.model import Fleet
-from gridmuster.runtime.header import encode_header, make_header
-from gridmuster.runtime.recovery import last_header, rebuild
+from gridmuster.runtime.header import encode_header, make_header, newest_header
+from gridmuster.runtime.recovery import rebuild
 from gridmuster.runtime.replay import replay
 from gridmuster.signals import Frame, SessionStarted, encode
 from gridmuster.simulator.scenario import FailedStart, MeterSilent, Trip
@@ -103,7 +103,7 @@ def test_checkpoint_and_tail_give_the_state_that_never_stopped(day: Day, tmp_pat
     with Journal.open(str(path)) as journal:
         core = rebuild(journal, day.fleet, COARSE, day.records[-1].now_ms)
         assert core.state_bytes() == day.state
-        header = last_header(journal)
+        header = newest_header(journal)
         assert header is not None and header.config == COARSE
 
 

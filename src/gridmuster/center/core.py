@@ -6,7 +6,7 @@ area inside it, hold every setpoint against the interlocks, and write down why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -18,9 +18,8 @@ from gridmuster.center.calls import CallBook
 from gridmuster.center.candidates import Known
 from gridmuster.center.commands import CommandDesk
 from gridmuster.center.config import CenterConfig
-from gridmuster.center.contexts import ContextMaker
 from gridmuster.center.decider import AreaDecision, Decider
-from gridmuster.center.inbox import Router
+from gridmuster.center.groundwork import Groundwork, lay
 from gridmuster.center.intake import Intake
 from gridmuster.center.memory import CoreState, Outbox
 from gridmuster.center.operator import OperatorDesk
@@ -30,12 +29,12 @@ from gridmuster.center.presenter import present
 from gridmuster.center.rates import RateBook
 from gridmuster.center.recorder import Recorder
 from gridmuster.center.session import Session
-from gridmuster.center.sources import SourceBook
 from gridmuster.center.view import ActivationView, Mode, PlantView
 from gridmuster.center.watchman import Watchman
 from gridmuster.dispatch.commitment import forgive_deaf
 from gridmuster.fleet.devices import Generator, Store
 from gridmuster.fleet.model import Fleet
+from gridmuster.forecast.similar_day import Base
 from gridmuster.programs.selection import Selection
 from gridmuster.safety import Context
 from gridmuster.signals import Frame, Lease, OperatorRequest, Order, Setpoint, encode
@@ -56,28 +55,46 @@ class Core:
     def __init__(
         self, fleet: Fleet, config: CenterConfig | None = None, state: bytes | None = None
     ) -> None:
-        self.fleet = fleet
-        self.config = config if config is not None else CenterConfig()
-        self.state = CoreState() if state is None else msgspec.msgpack.decode(state, type=CoreState)
-        memory = self.state
+        memory = CoreState() if state is None else msgspec.msgpack.decode(state, type=CoreState)
+        self._set_up(lay(fleet, CenterConfig() if config is None else config), memory, {})
+
+    @classmethod
+    def following(cls, old: Core, ground: Groundwork) -> Core:
+        """The core that goes on where another ends, with another fleet.
+
+        Args:
+            old: the core after its last step; its memory is taken over, so it is not stepped again.
+            ground: made of the new fleet.
+        """
+        known = old.state.planning.outlook.demand.keys
+        made = {user: base for user, base in ground.made.items() if user not in known}
+        core = cls.__new__(cls)
+        core._set_up(ground, old.state, {**old._planner.made, **made})
+        core.now_ms = old.now_ms
+        return core
+
+    def _set_up(self, ground: Groundwork, memory: CoreState, made: Mapping[str, Base]) -> None:
+        fleet, config = ground.fleet, ground.config
+        self.fleet, self.config, self.state = fleet, config, memory
         memory.keep_only(fleet)
         self._topics = Topics(fleet.id)
-        self.router = Router(fleet)
-        self._keeper = StateKeeper(fleet, self.config.stale_s, memory.plant)
-        self._session = Session(self.config, memory.session)
-        self._desk = CommandDesk(fleet, self.config, memory.commands)
-        self._operator = OperatorDesk(fleet, self.config, memory.operator)
-        self._calls = CallBook(memory.calls, memory.commitment, self.config.start_grace_s)
+        self.router = ground.router
+        self._keeper = StateKeeper(fleet, config.stale_s, memory.plant)
+        self._session = Session(config, memory.session)
+        self._desk = CommandDesk(fleet, config, memory.commands)
+        self._operator = OperatorDesk(fleet, config, memory.operator)
+        self._calls = CallBook(memory.calls, memory.commitment, config.start_grace_s)
         self._board = AlarmBoard(memory.alarms)
-        self._contexts = ContextMaker(fleet, self.config)
-        self._sources = SourceBook(fleet)
-        self._decider = Decider(fleet, self.config, self._sources)
-        self._activations = ActivationDesk(fleet, memory.activations, self._sources)
-        self._planner = Planner(fleet, self.config, memory.planning, self._sources)
-        self._recorder = Recorder(fleet, memory, self._sources)
+        self._contexts = ground.contexts
+        sources = ground.sources
+        self._sources = sources
+        self._decider = Decider(fleet, config, sources)
+        self._activations = ActivationDesk(fleet, memory.activations, sources)
+        self._planner = Planner(fleet, config, memory.planning, sources, made)
+        self._recorder = Recorder(fleet, memory, sources)
         self._rates = RateBook(fleet)
         self._plan_totals = PlanTotals(fleet)
-        self._watchman = Watchman(fleet, self.config, memory, self._board)
+        self._watchman = Watchman(fleet, config, memory, self._board)
         self._intake = Intake(
             fleet,
             memory,

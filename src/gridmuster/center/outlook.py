@@ -5,6 +5,8 @@ It learns from what is measured, a sample a minute; silent meters and sites teac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from gridmuster.clock import IntervalGrid, floor_to
 from gridmuster.fleet.devices import Photovoltaic, WindTurbine
 from gridmuster.fleet.model import Area, Fleet, Site
 from gridmuster.forecast.price import PriceForecast, PriceMemory
-from gridmuster.forecast.similar_day import DemandForecast, DemandMemory
+from gridmuster.forecast.similar_day import Base, DemandForecast, DemandMemory
 from gridmuster.forecast.solar import SolarForecast, SolarMemory
 from gridmuster.forecast.wind import WindForecast, WindMemory
 from gridmuster.signals import DeviceState, Price
@@ -45,12 +47,15 @@ class Outlook:
     Args:
         fleet: the fleet.
         memory: what an earlier outlook remembered.
+        made: what was made of end-users' similar days already, from `made`; None: nothing.
     """
 
-    def __init__(self, fleet: Fleet, memory: OutlookMemory) -> None:
+    def __init__(
+        self, fleet: Fleet, memory: OutlookMemory, made: Mapping[str, Base] | None = None
+    ) -> None:
         self._fleet = fleet
         self.memory = memory
-        self._demand = DemandForecast(memory.demand)
+        self._demand = DemandForecast(memory.demand, made)
         self._solar = SolarForecast(memory.solar)
         self._wind = WindForecast(memory.wind)
         self._price = PriceForecast(memory.price)
@@ -73,6 +78,11 @@ class Outlook:
             self._declare_renewable(turbine)
         for area in fleet.areas:
             self._price.declare(area.id, fleet.sites_of_area[area.id][0].time_zone)
+
+    @property
+    def made(self) -> Mapping[str, Base]:
+        """What was made of end-users' similar days so far, by their ids."""
+        return self._demand.made
 
     def observe(self, now_ms: int, snapshot: Snapshot) -> None:
         """Take a sample of the plant when one is due."""

@@ -7,7 +7,7 @@ here: whoever runs the core runs it, and the answer is journaled, so that a repl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gridmuster.center.calls import CallBook
 from gridmuster.center.changes import History
@@ -22,6 +22,7 @@ from gridmuster.dispatch.commitment import CommitmentMemory, drop_extras
 from gridmuster.dispatch.offers import PlannedStore
 from gridmuster.fleet.devices import Store
 from gridmuster.fleet.model import Fleet
+from gridmuster.forecast.similar_day import Base
 from gridmuster.planning.problem import PlanLimits, PlanSolution
 from gridmuster.safety import Context
 from gridmuster.state.snapshot import Snapshot
@@ -41,17 +42,28 @@ class Planner:
         config: the center's settings.
         memory: what an earlier planner remembered.
         sources: costs of the generators.
+        made: what was made of end-users' similar days already; None: nothing.
     """
 
     def __init__(
-        self, fleet: Fleet, config: CenterConfig, memory: PlanMemory, sources: SourceBook
+        self,
+        fleet: Fleet,
+        config: CenterConfig,
+        memory: PlanMemory,
+        sources: SourceBook,
+        made: Mapping[str, Base] | None = None,
     ) -> None:
         self._fleet = fleet
         self._config = config
         self.memory = memory
-        self._outlook = Outlook(fleet, memory.outlook)
+        self._outlook = Outlook(fleet, memory.outlook, made)
         self._maker = ProblemMaker(fleet, config, self._outlook, sources)
         self._stores = [device.id for device in fleet.devices if isinstance(device, Store)]
+
+    @property
+    def made(self) -> Mapping[str, Base]:
+        """What was made of end-users' similar days so far, by their ids."""
+        return self._outlook.made
 
     def estimate_kw(self, now_ms: int) -> Callable[[str], float]:
         """Demand to assume now for an end-user whose meter is silent, by id, kW."""

@@ -15,7 +15,7 @@ figures on the other half.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -92,7 +92,7 @@ class DemandMemory(Struct):
     keys: dict[str, KeyMemory] = field(default_factory=dict)
 
 
-class _Base:
+class Base:
     """What similar days say of each kind and slot: median and relative spread by level."""
 
     __slots__ = ("median", "ordinal", "ratio", "seen")
@@ -109,12 +109,18 @@ class DemandForecast:
 
     Args:
         memory: what is known; updated in place by `observe`.
+        made: what an earlier forecast on the same memory made of it, from `made`; None: nothing.
     """
 
-    def __init__(self, memory: DemandMemory) -> None:
+    def __init__(self, memory: DemandMemory, made: Mapping[str, Base] | None = None) -> None:
         self.memory = memory
         self._slots = SECONDS_PER_DAY // memory.slot_s
-        self._base: dict[str, _Base] = {}
+        self._base: dict[str, Base] = dict(made or {})
+
+    @property
+    def made(self) -> Mapping[str, Base]:
+        """What was made of similar days so far, by key; for a forecast that goes on with it."""
+        return self._base
 
     def declare(
         self, key: str, zone: str, peak_kw: float, load_class: LoadClass | None = None
@@ -251,7 +257,7 @@ class DemandForecast:
         share = stays + (1.0 - stays) * np.exp(-lead_h / LEVEL_FADE_H)
         return np.asarray(level**share)
 
-    def _of(self, key: str, one: KeyMemory, ordinal: int) -> _Base:
+    def _of(self, key: str, one: KeyMemory, ordinal: int) -> Base:
         """What days before ``ordinal`` say; made anew once a day."""
         base = self._base.get(key)
         if base is None or base.ordinal != ordinal:
@@ -289,8 +295,8 @@ def _samples(one: KeyMemory, ordinal: int, kind: int) -> tuple[Floats, Floats]:
     return power, np.asarray(DAY_FADE ** np.arange(len(days)), dtype=float)
 
 
-def _make_base(one: KeyMemory, ordinal: int, slots: int) -> _Base:
-    base = _Base(ordinal, slots)
+def _make_base(one: KeyMemory, ordinal: int, slots: int) -> Base:
+    base = Base(ordinal, slots)
     typical = _typical(one, slots)
     for kind in range(KINDS):
         power, weights = _samples(one, ordinal, kind)
@@ -301,7 +307,7 @@ def _make_base(one: KeyMemory, ordinal: int, slots: int) -> _Base:
     return base
 
 
-def _spread(one: KeyMemory, base: _Base, levels: tuple[float, ...]) -> None:
+def _spread(one: KeyMemory, base: Base, levels: tuple[float, ...]) -> None:
     """Quantiles of the samples over their median, pooled with the neighbouring slots."""
     slots = base.median.shape[1]
     ratio = np.ones((len(levels), KINDS, slots))

@@ -26,7 +26,6 @@ from gridmuster.runtime.fleet_change import (
     Lessons,
     Wanted,
     audit_entry,
-    new_core,
     prepare_change,
 )
 from gridmuster.runtime.plandesk import PlanDesk
@@ -147,7 +146,7 @@ class LiveCenter:
                 self.recorded.announce(wanted.prepared)
             self._cycle(now_ms)
             if wanted is not None:
-                await self._take_fleet(wanted)
+                self._take_fleet(wanted)
             self.stats.cycles += 1
             self.stats.early_cycles += early
 
@@ -259,7 +258,7 @@ class LiveCenter:
             )
         )
 
-    async def _take_fleet(self, wanted: Wanted) -> None:
+    def _take_fleet(self, wanted: Wanted) -> None:
         """Put a wanted fleet in force, on the boundary after the cycle that let go of the old."""
         self._wanted = None
         change = wanted.prepared.header.change
@@ -269,10 +268,7 @@ class LiveCenter:
         try:
             if self.recorded.refusing:
                 raise JournalError(self.recorded.error)
-            core = await asyncio.to_thread(
-                new_core, wanted.prepared, self.recorded.core, self._clock.now_ms()
-            )
-            self.recorded.change_fleet(wanted.prepared, core)
+            self.recorded.change_fleet(wanted.prepared)
         except JournalError as error:
             text = f"the journal cannot be written ({error}); the fleet stays as it was"
             answer = Rejected(change.id, change.at_ms, text)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msgspec import structs
 
 from gridmuster.center.changes import DataChange, FleetNotice, History
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.core import Core
+from gridmuster.center.groundwork import Groundwork, first_days, lay
 from gridmuster.center.view import AuditEntry, Rejected, Submitted
 from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.header import Header, decode_header, make_header
@@ -37,12 +38,14 @@ class PreparedChange:
         fleet: the fleet as the head holds it.
         before: goes into the last cycle of the old core.
         after: goes into the first cycle of the new core.
+        ground: what the new core makes of the fleet alone.
     """
 
     header: Header
     fleet: Fleet
     before: FleetNotice
     after: FleetNotice
+    ground: Groundwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Wanted:
 def prepare_change(
     old: Fleet, new: Fleet, config: CenterConfig, change: DataChange, given: str
 ) -> PreparedChange:
-    """Make all that a change needs before the cycle in which it happens.
+    """Make all that a change needs before the cycle in which it happens; that may take long.
 
     Args:
         old: the fleet in force.
@@ -72,27 +75,30 @@ def prepare_change(
     leaving = tuple(d.id for d in old.devices if places.get(d.id) != d.site)
     joined = tuple(s.id for s in fleet.sites if s.id not in old.site_by_id)
     text = f"{change.actor} changed the fleet: {change.text}"
+    users = [user for user in fleet.end_users if user.id not in old.end_user_by_id]
+    made = first_days(fleet, users, config, change.at_ms)
     return PreparedChange(
         header,
         fleet,
         FleetNotice(change.at_ms, text, leaving=leaving),
         FleetNotice(change.at_ms, text, joined=joined, changed=True),
+        replace(lay(fleet, config), made=made),
     )
 
 
-def new_core(change: PreparedChange, old: Core, now_ms: int | None = None) -> Core:
-    """The core that goes on with a new fleet, with all that the old one remembers.
+def core_under(header: Header, fleet: Fleet, old: Core | None) -> Core:
+    """The core that goes on under a head of a journal, with all that the one before remembers.
 
     Args:
-        change: the new fleet.
-        old: the core after its last cycle.
-        now_ms: plant time, ms, to make ahead of the first cycle what it would make in it; None:
-            leave that to the cycle.
+        header: the head; one that tells of a change goes on within the session.
+        fleet: the fleet that it holds.
+        old: the core after its last cycle, which is not stepped again; None: the journal begins.
     """
-    core = Core(change.fleet, old.config, old.state_bytes())
-    if now_ms is not None:
-        core.prepare(now_ms)
-    return core
+    if old is None:
+        return Core(fleet, header.config)
+    if header.change is None:
+        return Core(fleet, header.config, old.state_bytes())
+    return Core.following(old, lay(fleet, header.config))
 
 
 def changes_in(journal: Journal) -> list[DataChange]:

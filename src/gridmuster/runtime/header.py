@@ -12,6 +12,8 @@ from gridmuster.center.changes import DataChange
 from gridmuster.center.config import CenterConfig
 from gridmuster.errors import JournalError
 from gridmuster.fleet.model import Fleet
+from gridmuster.store.journal import Journal
+from gridmuster.store.records import Kind
 
 
 class Header(Struct, frozen=True):
@@ -73,3 +75,13 @@ def decode_header(body: bytes) -> Header:
         return msgspec.json.decode(body, type=Header)
     except msgspec.DecodeError as error:
         raise JournalError(f"journal header cannot be understood: {error}") from error
+
+
+def newest_header(journal: Journal) -> Header | None:
+    """The newest head in a journal; None when it is empty.
+
+    Raises:
+        JournalError: when it cannot be read.
+    """
+    record = journal.newest(Kind.HEADER)
+    return None if record is None else decode_header(record.body or b"")

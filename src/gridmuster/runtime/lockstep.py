@@ -21,7 +21,7 @@ from gridmuster.gateway.agent import AgentOutput, SiteAgent
 from gridmuster.gateway.config import AgentConfig
 from gridmuster.gateway.links import LocalLink
 from gridmuster.gateway.outbox import MemoryOutbox
-from gridmuster.runtime.fleet_change import PreparedChange, new_core, prepare_change
+from gridmuster.runtime.fleet_change import PreparedChange, prepare_change
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.runtime.twins import make_twins, register_maps
@@ -94,7 +94,7 @@ class LockstepCenter:
         config = self.recorded.core.config
         frames, outbox = self.recorded.cycle(now_ms, arrived)
         if self._change is not None:
-            self.recorded.change_fleet(self._change, new_core(self._change, self.recorded.core))
+            self.recorded.change_fleet(self._change)
             self._change = None
         for frame in frames:
             lease = frame.topic == self._topics.lease

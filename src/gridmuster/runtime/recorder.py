@@ -19,10 +19,9 @@ from gridmuster.center.view import Mode
 from gridmuster.clock import stopwatch_s
 from gridmuster.errors import JournalError
 from gridmuster.runtime.fleet_change import PreparedChange
-from gridmuster.runtime.header import decode_header, encode_header
+from gridmuster.runtime.header import encode_header, newest_header
 from gridmuster.signals import Frame, SessionStarted, ShellReport, encode
 from gridmuster.store.journal import Journal
-from gridmuster.store.records import Kind
 from gridmuster.topics import Topics
 
 #: Cycles that may wait for the journal; when as many wait, the core is no longer stepped.
@@ -73,21 +72,18 @@ class RecordedCore:
 
     def given(self) -> str:
         """Digest of the fleet that this process was started with."""
-        newest = ""
-        for record in self._journal.records(kind=Kind.HEADER):
-            newest = decode_header(record.body or b"").given
-        return newest
+        newest = newest_header(self._journal)
+        return "" if newest is None else newest.given
 
     def announce(self, change: PreparedChange) -> None:
         """Let the next cycle be the last one before a change of the fleet."""
         self.add(Frame(self._topics.fleet_notice, encode(change.before), change.before.at_ms))
 
-    def change_fleet(self, change: PreparedChange, core: Core) -> None:
+    def change_fleet(self, change: PreparedChange) -> None:
         """Go on with a new fleet from the next cycle on; on a cycle's boundary only.
 
         Args:
             change: the new fleet; its head is appended.
-            core: made of the new fleet and the state after the last cycle.
 
         Raises:
             JournalError: when the head cannot be written; then nothing has changed.
@@ -95,8 +91,7 @@ class RecordedCore:
         # In force from the cycle that was last: a head before it would look like time gone back.
         header = structs.replace(change.header, started_ms=self.core.now_ms)
         self._journal.append_header(encode_header(header), self.core.now_ms)
-        core.now_ms = self.core.now_ms
-        self.core = core
+        self.core = Core.following(self.core, change.ground)
         # First in the next inbox, before plans that were asked for by the core of before.
         notice = encode(change.after)
         self._extra.insert(0, Frame(self._topics.fleet_notice, notice, self.core.now_ms))

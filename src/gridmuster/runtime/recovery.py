@@ -6,25 +6,18 @@ from collections.abc import Callable
 
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.core import Core
+from gridmuster.errors import JournalError
 from gridmuster.fleet.model import Fleet
+from gridmuster.runtime.fleet_change import core_under
 from gridmuster.runtime.header import (
-    Header,
     decode_header,
     encode_header,
     fleet_digest,
     make_header,
+    newest_header,
 )
 from gridmuster.store.journal import Journal
 from gridmuster.store.records import Kind, Record
-
-
-def last_header(journal: Journal) -> Header | None:
-    """The newest head in a journal; None when it is empty."""
-    newest: Header | None = None
-    for record in journal.records():
-        if record.kind is Kind.HEADER:
-            newest = decode_header(record.body or b"")
-    return newest
 
 
 def rebuild(
@@ -57,8 +50,7 @@ def rebuild(
     for count, record in enumerate(journal.records(after=after)):
         if record.kind is Kind.HEADER:
             header = decode_header(record.body or b"")
-            state = None if core is None else core.state_bytes()
-            core = Core(header.fleet(), header.config, state)
+            core = core_under(header, header.fleet(), core)
         elif record.kind is Kind.CYCLE and core is not None:
             inbound, _ = record.frames()
             core.step(record.now_ms, inbound)
@@ -76,9 +68,7 @@ def _in_force(journal: Journal, fleet: Fleet) -> tuple[Fleet, str]:
     is started with says what it said when the change was made; a new file is a newer wish.
     """
     given = fleet_digest(fleet)
-    newest: Header | None = None
-    for record in journal.records(kind=Kind.HEADER):
-        newest = decode_header(record.body or b"")
+    newest = newest_header(journal)
     if newest is None or newest.given != given:
         return fleet, given
     return newest.fleet(), given
@@ -88,9 +78,8 @@ def _core_at(journal: Journal, checkpoint: Record | None) -> Core | None:
     """The core as it was at a checkpoint, with the fleet and settings of its session."""
     if checkpoint is None:
         return None
-    newest = b""
-    for record in journal.records(kind=Kind.HEADER):
-        if record.sequence < checkpoint.sequence:
-            newest = record.body or b""
-    header = decode_header(newest)
+    head = journal.before(checkpoint.sequence, Kind.HEADER)
+    if head is None:
+        raise JournalError("the journal has a checkpoint before its head; it cannot be rebuilt")
+    header = decode_header(head.body or b"")
     return Core(header.fleet(), header.config, checkpoint.body)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gridmuster.center.core import Core
 from gridmuster.errors import JournalError
+from gridmuster.runtime.fleet_change import core_under
 from gridmuster.runtime.header import Header, decode_header
 from gridmuster.signals import Frame
 from gridmuster.store.journal import Journal
@@ -70,8 +71,7 @@ def replay(
             sessions += 1
             header = decode_header(record.body or b"")
             software.append(header.software)
-            state = None if core is None else core.state_bytes()
-            core = Core(header.fleet(), header.config, state)
+            core = core_under(header, header.fleet(), core)
         elif record.kind is Kind.CYCLE:
             if core is None:
                 raise JournalError("the journal has cycles before its head; it cannot be replayed")

@@ -23,6 +23,7 @@ from gridmuster.center.core import Core
 from gridmuster.center.view import PlantView
 from gridmuster.errors import JournalError
 from gridmuster.fleet.model import Fleet
+from gridmuster.runtime.fleet_change import core_under
 from gridmuster.runtime.header import Header, decode_header
 from gridmuster.signals import CycleRecord, decode
 from gridmuster.store.journal import Journal
@@ -175,8 +176,7 @@ class Rewinder:
 
     def _begin_session(self, record: Record) -> None:
         header, fleet = self._read_head(record)
-        state = None if self._core is None else self._core.state_bytes()
-        self._core = Core(fleet, header.config, state)
+        self._core = core_under(header, fleet, self._core)
         self._software = header.software
 
     def _step(self, record: Record, compare: bool) -> None:

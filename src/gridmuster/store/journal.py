@@ -216,7 +216,18 @@ class Journal:
 
     def last_checkpoint(self) -> Record | None:
         """The newest checkpoint, or None."""
-        query = _ALL.where(_t.kind == Kind.CHECKPOINT.value, _t.body.is_not(None))
+        return self.newest(Kind.CHECKPOINT)
+
+    def newest(self, kind: Kind) -> Record | None:
+        """The last record of a kind, or None.
+
+        Args:
+            kind: the kind wanted.
+
+        Raises:
+            JournalError: when the journal cannot be read.
+        """
+        query = _ALL.where(_t.kind == kind.value, _t.body.is_not(None))
         return self._one(query.order_by(_t.sequence.desc()))
 
     def at(self, now_ms: int, kind: Kind | None = None) -> Record | None:
