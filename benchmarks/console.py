@@ -340,7 +340,7 @@ async def _until(done: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def many_clients(speed: float = 20.0, window_s: float = 25.0) -> list[Row]:
+async def many_clients(speed: float = 20.0, window_s: float = 60.0) -> list[Row]:
     """Cycle times of the demo's center without anybody, and with 100 clients of its stream."""
     fleet = generate(60, 1)
     scenario = default_day(fleet, DEFAULT_START_MS, 1)
