@@ -1,0 +1,1 @@
+"""Files of market data, and fetching them from those who publish them."""
