@@ -1,0 +1,125 @@
+"""The search for the prices that prove most: ask, learn, ask again, inside a box that shrinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridmuster.planning.decomposition.fleet import System
+from gridmuster.planning.decomposition.master import Master, Mixed
+from gridmuster.planning.decomposition.pricing import Answers, Pricer
+from gridmuster.planning.decomposition.system import Prices, clipped, system_bound
+from gridmuster.planning.linear import Floats
+
+#: Largest relative error of a sum of float64 terms allowed for in the bound. A device's value is a
+#: sum of at most a few hundred terms, each a few roundings of 2^-53 off, and sums over devices are
+#: blocked: (terms + roundings + blocks) * 2^-53 stays below this for any horizon of up to 10,000
+#: intervals (Higham, "Accuracy and stability of numerical algorithms", 2nd ed., section 4.2).
+ROUNDING = 2.0**-38
+#: First half-width of the box as a share of the mean price, and how it shrinks.
+FIRST_WIDTH = 0.4
+SHRINK, GROW = 0.7, 1.3
+#: A step counts as good when it brings this share of what the master promised.
+GOOD = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One price vector, and the groups' answers to it."""
+
+    prices: Prices
+    answers: Answers
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What the search found: the best bound and its prices, all that was asked, the last mix."""
+
+    bound_usd: float
+    best: Prices
+    asked: list[Asked]
+    mixed: Mixed | None
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How long to search.
+
+    ``tolerance`` is the share of the bound by which the model may still promise more; ``width`` is
+    the box's first half-width, USD/kWh (None: from the prices).
+    """
+
+    tolerance: float
+    passes: int
+    width: float | None = None
+
+
+def fleet_bound(pricer: Pricer, system: System, prices: Prices) -> tuple[float, Answers]:
+    """A lower bound on the cost of any plan, USD, and the answers behind it.
+
+    Weak duality: at any prices, the least of cost less earnings of every device and of the system
+    adds up to no more than any plan costs. What rounding could add is taken off.
+    """
+    answers = pricer.at(prices.energy, prices.reserve)
+    step_h = pricer.order.fleet.step_h
+    rest, size = system_bound(system, prices, step_h)
+    total = float(answers.bound_usd.sum()) + rest
+    return total - ROUNDING * (answers.magnitude_usd + size), answers
+
+
+def raise_bound(
+    pricer: Pricer,
+    first: Prices,
+    search: Search,
+    left_s: Callable[[], float],
+) -> Raised:
+    """Look for the prices of the greatest bound.
+
+    Args:
+        pricer: asks the fleet (or a sample of it).
+        first: prices to begin with.
+        search: how long.
+        left_s: seconds left.
+    """
+    fleet = pricer.order.fleet
+    system = fleet.system
+    master = Master(system, fleet.step_h, pricer.order.groups)
+    best = clipped(system, first)
+    bound, answers = fleet_bound(pricer, system, best)
+    master.learn(answers)
+    asked = [Asked(best, answers)]
+    level = float(np.abs(best.energy).mean())
+    width = max(FIRST_WIDTH * level, 1e-4) if search.width is None else search.width
+    while len(asked) < search.passes and left_s() > 0.0:
+        master.box(best, width, width)
+        mixed = master.solve(left_s())
+        if mixed is None:
+            break
+        promised = mixed.model_usd - bound
+        if promised <= search.tolerance * abs(bound):
+            break
+        prices = clipped(system, mixed.prices)
+        value, answers = fleet_bound(pricer, system, prices)
+        master.learn(answers)
+        asked.append(Asked(prices, answers))
+        if value > bound:
+            width *= GROW if value - bound > GOOD * promised else 1.0
+            bound, best = value, prices
+        else:
+            width *= SHRINK
+    master.box(best, width, width)
+    mixed = master.solve(max(left_s(), 1.0))
+    return Raised(bound, best, asked, mixed, width)
+
+
+def first_prices(system: System) -> Prices:
+    """Prices to begin with when nothing is known: those of the connection, no price on reserve."""
+    return clipped(system, Prices(system.import_usd.copy(), np.zeros(system.count)))
+
+
+def table(asked: list[Prices]) -> Floats:
+    """Price vectors as the kernels read them: (price vectors, 2, intervals)."""
+    return np.stack([np.stack([one.energy, one.reserve]) for one in asked])

@@ -1,0 +1,225 @@
+"""From who is on and what stores give to a whole plan: exact dispatch by interval, and its price.
+
+With on and off and the stores fixed, supply at a price rises in steps; the price at which it meets
+demand is found by halving, and what is at the margin gives the same share of its step. Missing
+capacity is priced, so that there always is a plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridmuster.planning.decomposition.dispatch_kernels import (
+    committed_power,
+    committed_supply,
+    engines_price,
+    stores_price,
+)
+from gridmuster.planning.decomposition.fleet import Flags, System
+from gridmuster.planning.decomposition.plan import FleetPlan
+from gridmuster.planning.decomposition.pricing import Ordered, Task, Workers, blocks
+from gridmuster.planning.decomposition.system import Prices
+from gridmuster.planning.linear import Floats
+
+#: Two sides of the margin closer than this, USD/kWh, count as one price.
+SAME_USD = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class _Flows:
+    """What is no device gives at prices, (intervals,) kW, renewables (pools, intervals)."""
+
+    bought: Floats
+    sold: Floats
+    renewable: Floats
+    unserved: Floats
+
+    @property
+    def supply(self) -> Floats:
+        return np.asarray(self.bought - self.sold + self.renewable.sum(axis=0) + self.unserved)
+
+
+def _flows(system: System, energy: Floats, reserve: Floats) -> _Flows:
+    return _Flows(
+        bought=np.where(energy - reserve > system.import_usd, system.import_limit_kw, 0.0),
+        sold=np.where(energy - reserve < system.export_usd, system.export_limit_kw, 0.0),
+        renewable=np.where(
+            energy[None, :] > system.renewable_usd[:, None], system.renewable_kw, 0.0
+        ),
+        unserved=np.where(energy >= system.unserved_usd, np.maximum(system.demand_kw, 0.0), 0.0),
+    )
+
+
+class Dispatcher:
+    """Dispatches an ordered fleet.
+
+    Args:
+        order: the fleet.
+        workers: threads.
+    """
+
+    def __init__(self, order: Ordered, workers: Workers) -> None:
+        self._fleet = order.fleet
+        self._workers = workers
+        self._engine_blocks = blocks((0, len(order.fleet.engines.up)))
+        self._store_blocks = blocks((0, len(order.fleet.stores.keep)))
+
+    def supply(self, on: Flags, energy: Floats, reserve: Floats) -> Floats:
+        """What engines that are on and the system give at prices, (intervals,) kW."""
+        return (
+            self._engines(on, energy, reserve) + _flows(self._fleet.system, energy, reserve).supply
+        )
+
+    def _engines(self, on: Flags, energy: Floats, reserve: Floats) -> Floats:
+        engines = self._fleet.engines
+        fuel_usd = np.zeros(len(engines.up))
+        sums = np.zeros((len(self._engine_blocks), on.shape[1]))
+
+        def task(block: int) -> Task:
+            begin, end = self._engine_blocks[block]
+            return lambda: committed_supply(
+                engines, begin, end, on, energy, reserve, fuel_usd, sums[block]
+            )
+
+        self._workers.run([task(block) for block in range(len(self._engine_blocks))])
+        return np.asarray(sums.sum(axis=0))
+
+    def at_prices(self, on: Flags, store_kw: Floats, prices: Prices) -> tuple[Floats, Floats]:
+        """Power and headroom of all devices at prices, stores as they are, (intervals,) kW."""
+        store_sums, _, _ = self._stores(store_kw.copy())
+        none = np.zeros(on.shape[1])
+        _, sums, _ = self._output(on, prices.energy, prices.energy, none, prices.reserve)
+        return store_sums[0] + sums[0], store_sums[1] + sums[1]
+
+    def plan(self, on: Flags, store_kw: Floats, prices: Prices) -> FleetPlan:
+        """The cheapest dispatch of what is on, with stores as they are, priced.
+
+        Args:
+            on: (engines, intervals).
+            store_kw: (stores, intervals), kW; what a store cannot do is cut to what it can.
+            prices: about where the margin is; the price of headroom is kept.
+        """
+        system = self._fleet.system
+        store_kw = store_kw.copy()
+        store_sums, store_usd, store_kwh = self._stores(store_kw)
+        need = system.demand_kw - store_sums[0]
+        low, high, share = self._margin(on, need, prices)
+        below, above = (_flows(system, side, prices.reserve) for side in (low, high))
+        bought = below.bought + share * (above.bought - below.bought)
+        sold = below.sold + share * (above.sold - below.sold)
+        both = np.minimum(bought, sold)
+        bought, sold = bought - both, sold - both
+        renewable = below.renewable + share * (above.renewable - below.renewable)
+        unserved = below.unserved + share * (above.unserved - below.unserved)
+        engine_kw, engine_sums, engine_usd = self._output(on, low, high, share, prices.reserve)
+        given = engine_sums[0] + store_sums[0] + renewable.sum(axis=0) + bought - sold + unserved
+        off = system.demand_kw - given
+        unserved, surplus = _absorbed(unserved, off)
+        headroom = engine_sums[1] + store_sums[1] + system.import_limit_kw - bought + sold
+        wanted = system.reserve_kw + (engine_sums[2] if system.secures_largest else 0.0)
+        short = np.maximum(wanted - headroom, 0.0)
+        flow = (
+            system.import_usd * bought
+            - system.export_usd * sold
+            + system.unserved_usd * unserved
+            + system.surplus_usd * surplus
+            + system.reserve_usd * short
+            + system.renewable_usd @ renewable
+        )
+        return FleetPlan(
+            on=on,
+            engine_kw=engine_kw,
+            store_kw=store_kw,
+            store_kwh=store_kwh,
+            renewable_kw=renewable,
+            bought_kw=bought,
+            sold_kw=sold,
+            unserved_kw=unserved,
+            surplus_kw=surplus,
+            short_kw=short,
+            prices=Prices(high, prices.reserve),
+            cost_usd=engine_usd + store_usd + float(flow.sum()) * self._fleet.step_h,
+        )
+
+    def _stores(self, store_kw: Floats) -> tuple[Floats, float, Floats]:
+        stores, step_h = self._fleet.stores, self._fleet.step_h
+        energy = np.zeros(store_kw.shape)
+        sums = np.zeros((len(self._store_blocks), 3, store_kw.shape[1]))
+        totals = np.zeros((len(self._store_blocks), 1))
+
+        def task(block: int) -> Task:
+            begin, end = self._store_blocks[block]
+            return lambda: stores_price(
+                stores, begin, end, store_kw, step_h, sums[block], totals[block], energy
+            )
+
+        self._workers.run([task(block) for block in range(len(self._store_blocks))])
+        return sums.sum(axis=0), float(totals.sum()), energy
+
+    def _margin(self, on: Flags, need: Floats, prices: Prices) -> tuple[Floats, Floats, Floats]:
+        """Prices on both sides of the margin, and the share of the step between that is needed."""
+        system = self._fleet.system
+        floor, roof = (
+            np.full(len(need), -system.surplus_usd),
+            np.full(len(need), system.unserved_usd),
+        )
+        reserve = prices.reserve
+        width = 0.02 * max(float(np.abs(prices.energy).mean()), 1e-3)
+        low = np.clip(prices.energy - width, floor, roof)
+        high = np.clip(prices.energy + width, floor, roof)
+        at_low, at_high = self.supply(on, low, reserve), self.supply(on, high, reserve)
+        # Widen until the margin is inside.
+        while True:
+            too_high = (at_low > need) & (low > floor)
+            too_low = (at_high < need) & (high < roof)
+            if not (too_high.any() or too_low.any()):
+                break
+            width *= 4.0
+            high = np.where(too_high, low, high)
+            at_high = np.where(too_high, at_low, at_high)
+            low = np.where(too_low & ~too_high, high, low)
+            at_low = np.where(too_low & ~too_high, at_high, at_low)
+            low = np.where(too_high, np.maximum(low - width, floor), low)
+            high = np.where(too_low & ~too_high, np.minimum(high + width, roof), high)
+            at_low, at_high = self.supply(on, low, reserve), self.supply(on, high, reserve)
+        while float((high - low).max()) > SAME_USD:
+            middle = 0.5 * (low + high)
+            at = self.supply(on, middle, reserve)
+            less = at < need
+            low, at_low = np.where(less, middle, low), np.where(less, at, at_low)
+            high, at_high = np.where(less, high, middle), np.where(less, at_high, at)
+        step = at_high - at_low
+        share = np.where(step > 0.0, (need - at_low) / np.where(step > 0.0, step, 1.0), 0.0)
+        return low, high, np.clip(share, 0.0, 1.0)
+
+    def _output(
+        self, on: Flags, low: Floats, high: Floats, share: Floats, reserve: Floats
+    ) -> tuple[Floats, Floats, float]:
+        engines, step_h = self._fleet.engines, self._fleet.step_h
+        fuel_usd = np.zeros(len(engines.up))
+        power = np.zeros(on.shape)
+        prices = np.ascontiguousarray(np.stack([low, high, reserve]))
+        sums = np.zeros((len(self._engine_blocks), 3, on.shape[1]))
+        totals = np.zeros((len(self._engine_blocks), 1))
+
+        def task(block: int) -> Task:
+            begin, end = self._engine_blocks[block]
+
+            def run() -> None:
+                committed_power(engines, begin, end, on, prices, share, fuel_usd, power)
+                engines_price(engines, begin, end, on, power, step_h, sums[block], totals[block])
+
+            return run
+
+        self._workers.run([task(block) for block in range(len(self._engine_blocks))])
+        total = sums.sum(axis=0)
+        total[2] = sums[:, 2].max(axis=0, initial=0.0)
+        return power, total, float(totals.sum())
+
+
+def _absorbed(unserved: Floats, off: Floats) -> tuple[Floats, Floats]:
+    """Unserved and surplus power once what is left off balance is put into them."""
+    unserved = unserved + off
+    return np.maximum(unserved, 0.0), np.maximum(-unserved, 0.0)

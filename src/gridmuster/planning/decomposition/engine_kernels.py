@@ -1,0 +1,393 @@
+"""Each engine's best answer to prices: dispatch in closed form, on and off by dynamic programming.
+
+At prices ``energy`` (USD/kWh) and ``reserve`` (USD/kWh of headroom) an engine that is on gives what
+its convex segments are worth, so that an interval has one number, its gain. On and off then is a
+shortest path with two states only, "on and free to stop" and "off and free to start": a start
+jumps over the least time on, a stop over the least time off, and prefix sums price a jump. That is
+O(intervals). Budgets of hours and starts that the plain path breaks become states: exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridmuster.compiled import compiled
+from gridmuster.planning.decomposition.fleet import Counts, EngineArrays, Flags
+from gridmuster.planning.linear import Floats, Ints
+
+#: Stands for "cannot be", USD.
+NEVER = 1e300
+
+
+@compiled
+def interval_gains(
+    engines: EngineArrays,
+    i: int,
+    energy: Floats,
+    reserve: Floats,
+    fuel_usd: float,
+    step_h: float,
+    gain: Floats,
+    output: Floats,
+) -> None:
+    """Cost of being on at the best output, less what it earns, and that output, by interval.
+
+    Args:
+        engines: the engines.
+        i: which of them.
+        energy: price of energy (intervals,), USD/kWh.
+        reserve: price of headroom (intervals,), USD/kWh.
+        fuel_usd: price of a unit of fuel on top of its cost, USD.
+        step_h: length of an interval, h.
+        gain: (intervals,) is written: USD, below 0 where being on pays.
+        output: (intervals,) is written: kW.
+    """
+    count = len(energy)
+    segments = engines.width_kw.shape[1]
+    hourly = engines.hourly_usd[i] + fuel_usd * engines.hourly_fuel[i]
+    if engines.low_kw.shape[1] == 1:
+        low, high = engines.low_kw[i, 0], engines.high_kw[i, 0]
+        reach = min(high - low, engines.reach_kw[i])
+        knee = high - reach
+        base = hourly
+        lower = 0.0
+        for j in range(segments):
+            slope = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]
+            upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
+            base += slope * max(0.0, min(upper, low) - lower)
+            lower = upper
+        bonus = engines.bonus_usd[i, 0]
+        for t in range(count):
+            gain[t] = base - energy[t] * low - reserve[t] * reach
+            output[t] = low
+        lower = 0.0
+        for j in range(segments):
+            slope = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]
+            upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
+            free = max(0.0, min(upper, knee) - max(lower, low))
+            paid = max(0.0, min(upper, high) - max(lower, knee))
+            if free > 0.0:
+                for t in range(count):
+                    rate = slope - energy[t]
+                    gain[t] += free * min(rate, 0.0)
+                    output[t] += free if rate < 0.0 else 0.0
+            if paid > 0.0:
+                for t in range(count):
+                    rate = slope - energy[t] + reserve[t]
+                    gain[t] += paid * min(rate, 0.0)
+                    output[t] += paid if rate < 0.0 else 0.0
+            lower = upper
+        for t in range(count):
+            gain[t] = gain[t] * step_h - bonus
+        return
+    for t in range(count):
+        low, high = engines.low_kw[i, t], engines.high_kw[i, t]
+        reach = min(high - low, engines.reach_kw[i])
+        knee = high - reach
+        total = hourly - energy[t] * low - reserve[t] * reach
+        power = low
+        lower = 0.0
+        for j in range(segments):
+            slope = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]
+            upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
+            total += slope * max(0.0, min(upper, low) - lower)
+            free = max(0.0, min(upper, knee) - max(lower, low))
+            paid = max(0.0, min(upper, high) - max(lower, knee))
+            rate = slope - energy[t]
+            if rate < 0.0:
+                total += free * rate
+                power += free
+            rate += reserve[t]
+            if rate < 0.0:
+                total += paid * rate
+                power += paid
+            lower = upper
+        gain[t] = total * step_h - engines.bonus_usd[i, t]
+        output[t] = power
+
+
+@compiled
+def sum_gains(engines: EngineArrays, i: int, gain: Floats, prefix: Floats, barred: Ints) -> float:
+    """Running sums of gains and of intervals without permission to run; sum of absolute gains."""
+    count = len(gain)
+    prefix[0] = 0.0
+    barred[0] = 0
+    size = 0.0
+    if engines.high_kw.shape[1] == 1:
+        step = 0 if engines.high_kw[i, 0] > 0.0 else 1
+        for t in range(count):
+            prefix[t + 1] = prefix[t] + gain[t]
+            barred[t + 1] = barred[t] + step
+            size += abs(gain[t])
+        return size
+    for t in range(count):
+        if engines.high_kw[i, t] > 0.0:
+            prefix[t + 1] = prefix[t] + gain[t]
+            barred[t + 1] = barred[t]
+            size += abs(gain[t])
+        else:
+            prefix[t + 1] = prefix[t]
+            barred[t + 1] = barred[t] + 1
+    return size
+
+
+@compiled
+def plain_path(
+    engines: EngineArrays,
+    i: int,
+    start_usd: float,
+    prefix: Floats,
+    barred: Ints,
+    running: Floats,
+    resting: Floats,
+    on: Flags,
+) -> float:
+    """Cheapest on and off that keeps least times, without budgets.
+
+    Args:
+        engines: the engines.
+        i: which of them.
+        start_usd: what a start costs, USD.
+        prefix: running sums of gains (intervals + 1,).
+        barred: running number of intervals in which it may not run (intervals + 1,).
+        running: (intervals + 1,), written: cost to the end from "on and free to stop".
+        resting: (intervals + 1,), written: the same from "off and free to start".
+        on: (intervals,) is written.
+
+    Returns:
+        Its cost less what it earns, USD.
+    """
+    count = len(prefix) - 1
+    up, down = engines.up[i], engines.down[i]
+    held = min(engines.held[i], count)
+    running[count] = 0.0
+    resting[count] = 0.0
+    for t in range(count - 1, held - 1, -1):
+        run, stop = min(t + up, count), min(t + down, count)
+        begin = NEVER
+        if barred[run] == barred[t]:
+            begin = start_usd + (prefix[run] - prefix[t]) + running[run]
+        resting[t] = min(resting[t + 1], begin)
+        stay = NEVER
+        if barred[t + 1] == barred[t]:
+            stay = (prefix[t + 1] - prefix[t]) + running[t + 1]
+        running[t] = min(resting[stop], stay)
+    state = engines.on_before[i]
+    for t in range(held):
+        on[t] = state
+    t = held
+    value = resting[held]
+    if state == 1:
+        value = running[held] + prefix[held]
+    while t < count:
+        if state == 0:
+            if resting[t] == resting[t + 1]:
+                on[t] = 0
+                t += 1
+            else:
+                run = min(t + up, count)
+                for k in range(t, run):
+                    on[k] = 1
+                t = run
+                state = 1
+        else:
+            stop = min(t + down, count)
+            if running[t] == resting[stop]:
+                for k in range(t, stop):
+                    on[k] = 0
+                t = stop
+                state = 0
+            else:
+                on[t] = 1
+                t += 1
+    return float(value)
+
+
+@compiled
+def hour_tables(
+    engines: EngineArrays,
+    i: int,
+    start_usd: float,
+    prefix: Floats,
+    barred: Ints,
+    running: Floats,
+    resting: Floats,
+) -> int:
+    """Costs to the end by exactly so many hours still to run: the tables of the exact budget.
+
+    Args:
+        engines: the engines.
+        i: which of them.
+        start_usd: what a start costs, USD.
+        prefix: running sums of gains (intervals + 1,).
+        barred: running number of intervals in which it may not run (intervals + 1,).
+        running: (intervals + 1, hours + 1 or more), written: from "on and free to stop".
+        resting: the same from "off and free to start".
+
+    Returns:
+        The largest number of hours in the tables.
+    """
+    count = len(prefix) - 1
+    up, down = engines.up[i], engines.down[i]
+    held = min(engines.held[i], count)
+    most = min(engines.hours[i], count)
+    for h in range(most + 1):
+        running[count, h] = NEVER
+        resting[count, h] = NEVER
+    running[count, 0] = 0.0
+    resting[count, 0] = 0.0
+    for t in range(count - 1, held - 1, -1):
+        run, stop = min(t + up, count), min(t + down, count)
+        length = run - t
+        if barred[run] == barred[t] and length <= most:
+            begin = start_usd + (prefix[run] - prefix[t])
+            for h in range(length):
+                resting[t, h] = resting[t + 1, h]
+            for h in range(length, most + 1):
+                resting[t, h] = min(resting[t + 1, h], begin + running[run, h - length])
+        else:
+            for h in range(most + 1):
+                resting[t, h] = resting[t + 1, h]
+        running[t, 0] = resting[stop, 0]
+        if barred[t + 1] == barred[t]:
+            gain = prefix[t + 1] - prefix[t]
+            for h in range(1, most + 1):
+                running[t, h] = min(resting[stop, h], gain + running[t + 1, h - 1])
+        else:
+            for h in range(1, most + 1):
+                running[t, h] = resting[stop, h]
+    return int(most)
+
+
+@compiled
+def value_of_hours(
+    engines: EngineArrays, i: int, h: int, prefix: Floats, running: Floats, resting: Floats
+) -> float:
+    """Least cost, less earnings, of running exactly ``h`` intervals, from `hour_tables`."""
+    held = min(engines.held[i], len(prefix) - 1)
+    if engines.on_before[i] == 0:
+        return float(resting[held, h])
+    if h < held:
+        return NEVER
+    return float(running[held, h - held] + prefix[held])
+
+
+@compiled
+def path_of_hours(
+    engines: EngineArrays, i: int, h: int, running: Floats, resting: Floats, on: Flags
+) -> None:
+    """On and off that runs exactly ``h`` intervals at least cost, from `hour_tables`."""
+    count = len(on)
+    up, down = engines.up[i], engines.down[i]
+    t = min(engines.held[i], count)
+    state = engines.on_before[i]
+    left = h
+    for k in range(t):
+        on[k] = state
+        left -= state
+    while t < count:
+        if state == 0:
+            if resting[t, left] == resting[t + 1, left]:
+                on[t] = 0
+                t += 1
+            else:
+                run = min(t + up, count)
+                for k in range(t, run):
+                    on[k] = 1
+                left -= run - t
+                t = run
+                state = 1
+        else:
+            stop = min(t + down, count)
+            if running[t, left] == resting[stop, left]:
+                for k in range(t, stop):
+                    on[k] = 0
+                t = stop
+                state = 0
+            else:
+                on[t] = 1
+                left -= 1
+                t += 1
+
+
+@compiled
+def best_within_hours(
+    engines: EngineArrays,
+    i: int,
+    prefix: Floats,
+    barred: Ints,
+    running: Floats,
+    resting: Floats,
+    on: Flags,
+) -> float:
+    """Cheapest on and off within the budget of hours; its cost less what it earns, USD."""
+    most = hour_tables(engines, i, engines.start_usd[i], prefix, barred, running, resting)
+    best, chosen = NEVER, -1
+    for h in range(most + 1):
+        value = value_of_hours(engines, i, h, prefix, running, resting)
+        if value < best:
+            best, chosen = value, h
+    if chosen >= 0:
+        path_of_hours(engines, i, chosen, running, resting, on)
+    return best
+
+
+@compiled
+def engine_answers(
+    engines: EngineArrays,
+    begin: int,
+    end: int,
+    prices: Floats,
+    choice: Counts,
+    step_h: float,
+    sums: Floats,
+    totals: Floats,
+    written: Flags,
+) -> None:
+    """Answers of some engines, added up, and written down where asked for.
+
+    Args:
+        engines: the engines.
+        begin: first of them.
+        end: one past the last.
+        prices: (price vectors, 2, intervals): energy and headroom, USD/kWh.
+        choice: which price vector each engine sees (engines,).
+        step_h: length of an interval, h.
+        sums: (2, intervals), added to: output and headroom, kW.
+        totals: (3,), added to: value of the answers and a bound on the best value (cost less what
+            it earns at the prices, USD), and the sum of the absolute terms behind them.
+        written: (engines, intervals) takes on and off, (0, intervals) does not.
+    """
+    count = prices.shape[2]
+    gain, output = np.empty(count), np.empty(count)
+    prefix, barred = np.empty(count + 1), np.empty(count + 1, dtype=np.int64)
+    running, resting = np.empty(count + 1), np.empty(count + 1)
+    most = 0
+    for i in range(begin, end):
+        most = max(most, min(engines.hours[i], count))
+    by_hours = np.empty((count + 1, most + 1))
+    off_hours = np.empty((count + 1, most + 1))
+    on = np.empty(count, dtype=np.uint8)
+    constant = engines.high_kw.shape[1] == 1
+    for i in range(begin, end):
+        energy, reserve = prices[choice[i], 0], prices[choice[i], 1]
+        interval_gains(engines, i, energy, reserve, 0.0, step_h, gain, output)
+        size = sum_gains(engines, i, gain, prefix, barred)
+        value = plain_path(engines, i, engines.start_usd[i], prefix, barred, running, resting, on)
+        used = 0
+        for t in range(count):
+            used += on[t]
+        if used > engines.hours[i]:
+            value = best_within_hours(engines, i, prefix, barred, by_hours, off_hours, on)
+        totals[0] += value
+        totals[1] += value
+        totals[2] += size + engines.start_usd[i] * count
+        reach = engines.reach_kw[i]
+        for t in range(count):
+            power = output[t] * on[t]
+            high = engines.high_kw[i, 0 if constant else t] * on[t]
+            sums[0, t] += power
+            sums[1, t] += min(high - power, reach)
+        if written.shape[0] > 0:
+            for t in range(count):
+                written[i, t] = on[t]

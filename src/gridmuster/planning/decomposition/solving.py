@@ -1,0 +1,104 @@
+"""Plan a fleet: bound, choice, dispatch, until the gap or the time is reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridmuster.clock import stopwatch_s
+from gridmuster.planning.decomposition.bounding import (
+    Raised,
+    Search,
+    first_prices,
+    raise_bound,
+)
+from gridmuster.planning.decomposition.choosing import Chooser
+from gridmuster.planning.decomposition.dispatching import Dispatcher
+from gridmuster.planning.decomposition.fleet import Fleet
+from gridmuster.planning.decomposition.plan import FleetPlan, as_given
+from gridmuster.planning.decomposition.pricing import Ordered, Pricer, Workers, ordered, sampled
+from gridmuster.planning.decomposition.system import Prices
+
+#: Groups of engines and of stores.
+ENGINE_GROUPS, STORE_GROUPS = 10, 5
+#: Fleets larger than twice this get their first prices from a sample of it.
+SAMPLE = 6000
+#: Least and most choices tried.
+TRIES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class FleetLimits:
+    """How well and how long: relative gap, wall time, threads."""
+
+    gap: float = 1e-3
+    time_limit_s: float = 60.0
+    threads: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAnswer:
+    """The best plan found and what is proven: no plan costs less than ``bound_usd``."""
+
+    plan: FleetPlan
+    bound_usd: float
+    prices: Prices
+    seconds: float
+    passes: int
+
+    @property
+    def gap(self) -> float:
+        """Share of its cost by which the plan may be above the optimum."""
+        above = max(0.0, self.plan.cost_usd - self.bound_usd)
+        return above / max(abs(self.plan.cost_usd), 1e-9) if above > 1e-9 else 0.0
+
+
+def solve_fleet(fleet: Fleet, limits: FleetLimits, first: Prices | None = None) -> FleetAnswer:
+    """Plan a fleet.
+
+    Args:
+        fleet: the fleet.
+        limits: when to stop.
+        first: prices of an earlier plan of about the same fleet.
+    """
+    began_s = stopwatch_s()
+
+    def left_s() -> float:
+        return limits.time_limit_s - (stopwatch_s() - began_s)
+
+    workers = Workers(limits.threads)
+    try:
+        order = ordered(fleet, ENGINE_GROUPS, STORE_GROUPS)
+        pricer, dispatcher = Pricer(order, workers), Dispatcher(order, workers)
+        prices = first_prices(fleet.system) if first is None else first
+        width = None
+        if first is None and fleet.devices > 2 * SAMPLE:
+            small = _on_sample(order, workers, prices, left_s)
+            prices, width = small.best, 4.0 * small.width
+        search = Search(0.05 * limits.gap, 60 if width is None else 14, width)
+        raised = raise_bound(pricer, prices, search, left_s)
+        chooser = Chooser(pricer, dispatcher, raised, workers)
+        best: FleetPlan | None = None
+        for number in range(TRIES):
+            choice = chooser.choose(number * 0.381966)
+            plan = dispatcher.plan(choice.on, choice.store_kw, raised.best)
+            if best is None or plan.cost_usd < best.cost_usd:
+                best = plan
+            done = best.cost_usd - raised.bound_usd <= limits.gap * abs(best.cost_usd)
+            if done or left_s() <= 0.0:
+                break
+        assert best is not None
+        bound = min(raised.bound_usd, best.cost_usd)
+        plan = as_given(best, order)
+    finally:
+        workers.close()
+    return FleetAnswer(plan, bound, raised.best, stopwatch_s() - began_s, len(raised.asked))
+
+
+def _on_sample(order: Ordered, workers: Workers, prices: Prices, left_s: object) -> Raised:
+    taken, stands_for = sampled(order, SAMPLE)
+    assert callable(left_s)
+    return raise_bound(
+        Pricer(taken, workers, np.asarray(stands_for)), prices, Search(3e-6, 80), left_s
+    )
