@@ -145,6 +145,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     told = app.state.notices is not None
     telling = [asyncio.create_task(_tell(app), name="console-notices")] if told else []
     yield
+    app.state.recollection.close()
     for task in (*telling, pump):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from fastapi import APIRouter, FastAPI, Request
-from msgspec import Struct
+from msgspec import Struct, structs
 from starlette.responses import Response
 
 from gridmuster.center.account import DeviceAccount, StartView
@@ -20,13 +20,16 @@ from gridmuster.center.view import AlarmView, CommandView, DecisionView, DeviceV
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Role
 from gridmuster.console.messages import command_key, decision_key
+from gridmuster.console.pastdocs import PastAnswer, PastStretch
 from gridmuster.console.problems import unknown_subject
 from gridmuster.console.reading import document, feed_of, plant_of
+from gridmuster.console.recollection import Recollection
 from gridmuster.console.schema import answer
 from gridmuster.console.table import fleet_of
 from gridmuster.console.traces import FUEL_UNITS, Traces, level_unit
 from gridmuster.fleet.devices import Device, DeviceBase, Generator, Part, Store
 from gridmuster.fleet.model import Fleet, Site
+from gridmuster.units import MS_PER_S
 
 #: Commands, decisions and alarms that are kept, of each kind, of all devices together.
 KEPT: Final = 20_000
@@ -101,7 +104,7 @@ class Promise(Struct, frozen=True):
 class DeviceDossier(Struct, frozen=True):
     """A device in full: what it is, what it may, why it ran, what it was told, what went wrong.
 
-    What the center does not tell is null or empty.
+    What the center does not tell is null or empty; of before ``back_to_ms`` nothing is known.
     """
 
     at_ms: int
@@ -114,6 +117,7 @@ class DeviceDossier(Struct, frozen=True):
     decisions: list[DecisionView]
     alarms: list[PastAlarm]
     characteristics: list[Characteristic]
+    back_to_ms: int = 0
 
 
 class _Log(Generic[T]):
@@ -140,6 +144,14 @@ class _Log(Generic[T]):
                 if not self._by_device[old_device]:
                     del self._by_device[old_device]
 
+    def put_older(self, device: str, key: str, entry: T) -> None:
+        """Keep an entry that is older than all others, unless it is known or there is no room."""
+        place = (device, key)
+        if place not in self._order and len(self._order) < self._kept:
+            self._by_device.setdefault(device, {})[key] = entry
+            self._order[place] = None
+            self._order.move_to_end(place, last=False)
+
     def of(self, device: str) -> list[T]:
         """A device's entries."""
         return list(self._by_device.get(device, {}).values())
@@ -152,7 +164,10 @@ class Chronicle:
         self._commands = _Log[CommandView](kept)
         self._decisions = _Log[DecisionView](kept)
         self._alarms = _Log[PastAlarm](kept)
+        self._starts = _Log[StartView](kept)
         self._standing: dict[str, AlarmView] = {}
+        self._answers: dict[str, PastAnswer] = {}
+        self._kept = kept
 
     def take(self, view: PlantView) -> None:
         """Take an edition."""
@@ -168,6 +183,36 @@ class Chronicle:
             if key not in standing:
                 self._alarms.put(alarm.subject, key, _past(alarm, view.at_ms))
         self._standing = standing
+
+    def recall(self, past: PastStretch) -> None:
+        """Take what the journal tells of a stretch before all that is kept already."""
+        for said in past.answers:
+            later = self._answers.get(said.command)
+            self._answers[said.command] = (
+                said if later is None else structs.replace(later, first_ms=said.first_ms)
+            )
+        for command in reversed(past.commands):
+            told = self._answered(command)
+            self._commands.put_older(command.device, command_key(command), told)
+        # Those that are left answer renewals, or commands of the stretch before.
+        for old in list(self._answers)[: -self._kept]:
+            del self._answers[old]
+        for one in reversed(past.starts):
+            key = f"{one.start.at_ms} {one.start.order}"
+            self._starts.put_older(one.device, key, one.start)
+
+    def _answered(self, command: CommandView) -> CommandView:
+        """A command with what its site said of it, then or later."""
+        said = self._answers.get(command.id)
+        if said is None:
+            return command
+        outcome, reason = said.devices.get(command.device, (said.outcome, said.reason))
+        latency_s = (said.first_ms - command.at_ms) / MS_PER_S
+        return structs.replace(command, outcome=outcome, reason=reason, latency_s=latency_s)
+
+    def starts(self, device: str) -> list[StartView]:
+        """A device's starts and stops before this process, the latest first."""
+        return sorted(self._starts.of(device), key=lambda item: -item.at_ms)[:MOST]
 
     def commands(self, device: str) -> list[CommandView]:
         """A device's commands, the latest first."""
@@ -187,6 +232,9 @@ def follow(app: FastAPI) -> None:
     """Let an application keep what its devices do and what happens to them, from now on."""
     app.state.traces = Traces()
     app.state.chronicle = Chronicle()
+    app.state.recollection = Recollection(
+        app.state.plant, app.state.traces, app.state.chronicle.recall
+    )
     for take in (app.state.traces.take, app.state.chronicle.take):
         take(app.state.feed.view)
         app.state.feed.follow(take)
@@ -381,6 +429,8 @@ async def dossier(request: Request, device: str) -> Response:
     site = None if fleet is None else fleet.site_by_id.get(seen.site)
     tells = plant if isinstance(plant, HasAccounts) and known is not None else None
     chronicle: Chronicle = request.app.state.chronicle
+    traces: Traces = request.app.state.traces
+    request.app.state.recollection.begin()
     return document(
         DeviceDossier(
             at_ms=view.at_ms,
@@ -388,10 +438,14 @@ async def dossier(request: Request, device: str) -> Response:
             site=None if site is None or fleet is None else _place(site, fleet),
             account=None if tells is None else tells.account(device),
             promise=promise_of(seen, known, level_unit(seen, fleet)),
-            starts=[] if tells is None else tells.starts(device),
+            starts=[
+                *([] if tells is None else tells.starts(device)),
+                *chronicle.starts(device),
+            ],
             commands=chronicle.commands(device),
             decisions=chronicle.decisions(device),
             alarms=chronicle.alarms(device),
             characteristics=[] if known is None else characteristics(known),
+            back_to_ms=traces.back_to_ms,
         )
     )

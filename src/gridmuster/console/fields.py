@@ -288,6 +288,8 @@ FIELDS: Final[dict[str, str]] = {
     "DeviceTrace.power_kw": "power at each instant, kW; null: not heard of then",
     "DeviceTrace.setpoint_kw": "power asked for at each instant, kW; null: none",
     "DeviceTrace.states": "the states it went through, in order",
+    "back_to_ms": "nothing is known of before that, ms since 1970-01-01T00:00:00Z",
+    "reading_back": "whether more of the past is being read from the journal",
     "kept_h": "how far back samples are kept, h",
     "level_unit": "unit of fuel or energy: l, m3, kWh; empty: neither",
     "times_ms": "instants of the samples, ms since 1970-01-01T00:00:00Z",

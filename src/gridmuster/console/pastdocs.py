@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from gridmuster.center.account import StartView
 from gridmuster.center.view import AlarmView, CommandView, DecisionView
 from gridmuster.console.messages import AreaRow, DeviceRow, ForecastRow, PlantMessage
 from gridmuster.report.event import EventReport
@@ -102,15 +103,64 @@ class PastEvent(Struct, frozen=True):
     report: EventReport | None = None
 
 
+class PastChange(Struct, frozen=True, array_like=True):
+    """A device in a state: seen to enter it then, or in it at the first instant of a stretch."""
+
+    at_ms: int
+    device: str
+    state: str
+
+
+class PastStart(Struct, frozen=True, array_like=True):
+    """A device that was started or stopped, and why."""
+
+    device: str
+    start: StartView
+
+
+class PastAnswer(Struct, frozen=True, array_like=True):
+    """The last that a site said of a command, and when it said the first.
+
+    ``devices`` has outcome and reason of those it named; the others share the command's.
+    """
+
+    command: str
+    first_ms: int
+    outcome: str
+    reason: str
+    devices: dict[str, tuple[str, str]]
+
+
+class PastStretch(Struct, frozen=True):
+    """What every device did in a stretch of time, for the console's own memory.
+
+    ``values`` are numbers of 4 bytes: power, setpoint and level (kW, kW, kWh or a fuel's unit) of
+    each of ``devices`` at each of ``times_ms``; not a number where nothing is known. ``older``:
+    whether the journal holds something before it. ``answers`` may be to commands before it.
+    """
+
+    from_ms: int
+    until_ms: int
+    older: bool
+    devices: list[str]
+    times_ms: list[int]
+    values: bytes
+    changes: list[PastChange]
+    starts: list[PastStart]
+    commands: list[CommandView]
+    answers: list[PastAnswer]
+
+
 class PastRequest(Struct, frozen=True):
     """What is asked of the past.
 
     Args:
-        what: moment, span, trend or event.
+        what: moment, span, trend, event or stretch.
         viewer: who asks; a new question of the same kind takes the place of an older one.
         from_ms: the instant, or the window's start, ms of plant time.
         until_ms: the window's end, ms of plant time.
         points: most instants of a trend.
+        step_s: plant time between the samples of a stretch, s.
         area: whose devices to tell of; empty: none; ``*``: all.
         after: id that ended the last page of devices.
         limit: most devices.
@@ -124,13 +174,15 @@ class PastRequest(Struct, frozen=True):
     area: str = ""
     after: str = ""
     limit: int = 0
+    step_s: int = 0
 
 
 class PastReader(Protocol):
     """Reads the journal for the console, beside the center."""
 
     async def ask(self, request: PastRequest, patience_s: float) -> bytes | None:
-        """The answer as a JSON document: a `PastMoment`, `PastSpan`, `PastTrend` or `PastEvent`.
+        """The answer as a JSON document: a `PastMoment`, `PastSpan`, `PastTrend`, `PastEvent` or
+        `PastStretch`.
 
         None when too many ask at once.
 

@@ -22,6 +22,7 @@ from starlette.responses import Response
 from gridmuster.center.view import DeviceView, PlantView
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Role
+from gridmuster.console.pastdocs import PastChange, PastStretch
 from gridmuster.console.problems import unknown_subject
 from gridmuster.console.reading import document, feed_of, plant_of
 from gridmuster.console.schema import answer
@@ -74,7 +75,8 @@ class DeviceTrace(Struct, frozen=True):
     """What one device did: samples at the instants of ``times_ms``, and its states.
 
     ``level`` is a store's energy (kWh) or an engine's fuel (l or m3). ``step_s`` is the time
-    between samples of all devices; a device that is looked at has more from then on.
+    between samples of all devices; a device that is looked at has more from then on. Nothing is
+    known of before ``back_to_ms``; while ``reading_back`` more is being read from the journal.
     """
 
     at_ms: int
@@ -87,6 +89,8 @@ class DeviceTrace(Struct, frozen=True):
     setpoint_kw: list[float | None]
     level: list[float | None]
     states: list[StateSpan]
+    back_to_ms: int = 0
+    reading_back: bool = False
 
 
 @dataclass(slots=True)
@@ -118,12 +122,17 @@ class Traces:
         self._watched: OrderedDict[str, deque[tuple[int, float, float, float]]] = OrderedDict()
         self._last_ms = 0
         self.step_s = STEPS_S[0]
+        #: The first instant that is known of, ms, and the center's cycle then; 0: none yet.
+        self.back_to_ms = self.began_cycle = 0
+        self.reading_back = False
 
     def take(self, view: PlantView) -> None:
         """Take an edition; one whose time has not moved on says nothing new."""
         if view.at_ms <= self._last_ms or not view.devices:
             return
         self._last_ms = view.at_ms
+        if not self.back_to_ms:
+            self.back_to_ms, self.began_cycle = view.at_ms, view.cycle
         if len(view.devices) != len(self._ids) or any(
             device.id != known for device, known in zip(view.devices, self._ids, strict=True)
         ):
@@ -179,6 +188,36 @@ class Traces:
         while len(self._order) > MOST_CHANGES:
             self._changes[self._order.popleft()].popleft()
 
+    def recall(self, past: PastStretch) -> None:
+        """Put what the journal tells of a stretch before all that is kept already.
+
+        Args:
+            past: a stretch that ends where what is known begins.
+        """
+        known = {device: place for place, device in enumerate(past.devices)}
+        places = np.array([known.get(device, -1) for device in self._ids])
+        table = np.frombuffer(past.values, np.float32)
+        table = table.reshape(len(past.times_ms), len(past.devices), 3)
+        for at_ms, row in zip(reversed(past.times_ms), table[::-1], strict=True):
+            columns = (_moved(column, places) for column in row.T)
+            self._samples.appendleft(_Sample(at_ms, *columns))
+        for change in reversed(past.changes):
+            if change.device in self._rows:
+                self._recall_state(change)
+        self.back_to_ms = past.from_ms
+
+    def _recall_state(self, change: PastChange) -> None:
+        """The state that a device was in before what is known of it."""
+        changes = self._changes.setdefault(change.device, deque())
+        entry = (change.at_ms, _STATE_CODE.get(change.state, _UNKNOWN))
+        if changes and changes[0][1] == entry[1]:
+            changes[0] = entry
+        elif len(self._order) < MOST_CHANGES:
+            changes.appendleft(entry)
+            self._order.appendleft(change.device)
+        if changes:
+            self._first_ms[change.device] = changes[0][0]
+
     def trace(
         self, device: DeviceView, view: PlantView, unit: str, hours: float, after_ms: int
     ) -> DeviceTrace:
@@ -208,6 +247,8 @@ class Traces:
             setpoint_kw=[_number(point[2]) for point in points],
             level=[_number(point[3]) for point in points],
             states=self._spans(device, view.at_ms - round(hours * MS_PER_HOUR)),
+            back_to_ms=self.back_to_ms,
+            reading_back=self.reading_back,
         )
 
     def _watch(self, device_id: str) -> None:
@@ -326,6 +367,7 @@ async def trace(
     for item in view.devices:
         if item.id == device:
             traces: Traces = request.app.state.traces
+            request.app.state.recollection.begin()
             unit = level_unit(item, fleet_of(plant_of(request)))
             return document(traces.trace(item, view, unit, hours, after_ms))
     raise unknown_subject("device", device, [item.id for item in view.devices])

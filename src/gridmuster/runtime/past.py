@@ -37,7 +37,7 @@ MAX_JOBS: Final = 32
 #: Longest wait for the first word of an answer, s: the process may only be starting.
 FIRST_WORD_S: Final = 30.0
 #: Which question goes first.
-ORDER: Final = ("moment", "trend", "span", "event")
+ORDER: Final = ("moment", "trend", "span", "event", "stretch")
 log = structlog.get_logger()
 
 
@@ -90,7 +90,11 @@ class _Desk:
                 if self._connection.poll(0.0 if busy else IDLE_S):
                     self._hear(self._connection.recv_bytes())
                 elif self._tasks:
-                    self._advance(self._choose())
+                    number = self._choose()
+                    background = self._tasks[number].request.what == ORDER[-1]
+                    self._advance(number)
+                    if background and self._digging:
+                        self._dig()
                 elif self._digging:
                     self._dig()
                 else:

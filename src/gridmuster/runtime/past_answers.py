@@ -27,6 +27,7 @@ from gridmuster.report.event import make_event
 from gridmuster.report.series import columns
 from gridmuster.runtime.marks import Marks
 from gridmuster.runtime.rewind import Rewinder, Target
+from gridmuster.runtime.stretch import read_stretch
 from gridmuster.signals import AreaBalance, CycleRecord, Frame, decode
 from gridmuster.store.journal import Journal
 from gridmuster.store.records import Kind
@@ -78,6 +79,7 @@ class Answers:
             "span": self._span,
             "trend": self._trend,
             "event": self._event,
+            "stretch": self._stretch,
         }
         return makers[request.what](request)
 
@@ -202,6 +204,20 @@ class Answers:
                 told_s = stopwatch_s()
         series = columns(at_ms, rows)
         return msgspec.json.encode(PastTrend(from_ms, until_ms, series.at_ms, series.areas))
+
+    # -- every device
+
+    def _stretch(self, request: PastRequest) -> Work:
+        reading = read_stretch(self._journal, request.from_ms, request.until_ms, request.step_s)
+        told_s = stopwatch_s()
+        while True:
+            try:
+                share = next(reading)
+            except StopIteration as over:
+                return msgspec.json.encode(over.value)
+            if stopwatch_s() - told_s > SLICE_S:
+                yield Underway(share, b"")
+                told_s = stopwatch_s()
 
     # -- a window
 
