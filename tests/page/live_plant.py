@@ -19,6 +19,7 @@ from gridmuster.clock import VirtualClock
 from gridmuster.comms.memory import MemoryBroker
 from gridmuster.console.api import create_app
 from gridmuster.console.pages import WEB, Bundle
+from gridmuster.console.pastdocs import PastReader
 from gridmuster.console.server import ApiServer, serve
 from gridmuster.console.tokens import Role
 from gridmuster.fleet.generate import generate
@@ -85,6 +86,8 @@ class LivePlant:
         self._scenario = Scenario(name="page", events=tuple(events))
         self._start_ms = today(start)
         self._app_options = app_options
+        #: Who reads the journal for the next center that is started; None: nobody.
+        self.history: PastReader | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -121,6 +124,7 @@ class LivePlant:
         recorded = RecordedCore(core, self.journal, "center-page")
         bus = self.broker.client("center")
         self.center = LiveCenter(recorded, bus, self.clock, self.solver, early_gap_s=0.02)
+        self.center.history = self.history
         options = {"min_interval_s": 0.0, "bundle": bundle(), **self._app_options}
         self.app = create_app(self.center, known_auth(), **options)
         port = int(self.url.rpartition(":")[2]) if hasattr(self, "url") else 0

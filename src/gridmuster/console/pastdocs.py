@@ -155,7 +155,7 @@ class PastRequest(Struct, frozen=True):
     """What is asked of the past.
 
     Args:
-        what: moment, span, trend, event or stretch.
+        what: moment, span, trend, event, stretch or question.
         viewer: who asks; a new question of the same kind takes the place of an older one.
         from_ms: the instant, or the window's start, ms of plant time.
         until_ms: the window's end, ms of plant time.
@@ -182,7 +182,7 @@ class PastReader(Protocol):
 
     async def ask(self, request: PastRequest, patience_s: float) -> bytes | None:
         """The answer as a JSON document: a `PastMoment`, `PastSpan`, `PastTrend`, `PastEvent` or
-        `PastStretch`.
+        `PastStretch`. For a question, a planning problem as msgpack.
 
         None when too many ask at once.
 

@@ -52,6 +52,7 @@ _WORDS: Final[dict[str, str]] = {
     "seconds": "time the solver took, s",
     "objective_usd": "value of the objective, USD",
     "lower_bound_usd": "value that no plan can be below, USD",
+    "restored": "whether it was made before the center's process began",
     "made_ms": "plant time of the state it was made from, ms since 1970-01-01T00:00:00Z",
     "PlanDocument.start_ms": "start of the first interval, ms since 1970-01-01T00:00:00Z",
     "PlanDocument.step_s": "length of an interval, s",

@@ -32,6 +32,11 @@ router = APIRouter(prefix="/api/v1", route_class=SecuredRoute)
 class PlanDesk(Protocol):
     """A center's plans as people may ask for them; no method blocks."""
 
+    @property
+    def restored(self) -> str:
+        """Id of the plan of an earlier process that was brought back; empty: none."""
+        ...
+
     def planned(self) -> tuple[PlanProblem, PlanSolution] | None:
         """The plan in force with its question; None before the first since the center began."""
         ...
@@ -68,7 +73,11 @@ class Sheets:
             if self._sheet is None or self._sheet.solution is not planned[1]:
                 view = plant_of(request).view()
                 made_ms = view.at_ms - round(view.plan_age_s * MS_PER_S)
-                self._sheet = await asyncio.to_thread(PlanSheet, *planned, made_ms, view.time_zone)
+                desk = _desk(request)
+                restored = desk is not None and desk.restored == planned[0].id
+                self._sheet = await asyncio.to_thread(
+                    PlanSheet, *planned, made_ms, view.time_zone, restored=restored
+                )
             return self._sheet
 
 

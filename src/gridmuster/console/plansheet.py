@@ -87,7 +87,10 @@ class ShortfallRow(Struct, frozen=True):
 
 
 class PlanDocument(Struct, frozen=True):
-    """The plan in force, or ``status`` ``none`` before there is one."""
+    """The plan in force, or ``status`` ``none`` before there is one.
+
+    ``restored``: it was made before the center's process began, and read back from the journal.
+    """
 
     plan: str
     status: str
@@ -107,6 +110,7 @@ class PlanDocument(Struct, frozen=True):
     devices: list[PlanDeviceRow]
     shortfalls_total: int
     shortfalls: list[ShortfallRow]
+    restored: bool = False
 
 
 NO_PLAN: Final = PlanDocument(
@@ -142,12 +146,20 @@ class PlanSheet:
         solution: the answer.
         made_ms: plant time of the state it was made from.
         time_zone: zone in which instants are told in words.
+        restored: whether it was made before this process began.
     """
 
     def __init__(
-        self, problem: PlanProblem, solution: PlanSolution, made_ms: int, time_zone: str
+        self,
+        problem: PlanProblem,
+        solution: PlanSolution,
+        made_ms: int,
+        time_zone: str,
+        *,
+        restored: bool = False,
     ) -> None:
         self.problem, self.solution = problem, solution
+        self._restored = restored
         self._made_ms = made_ms
         self._explainer = Explainer(problem, solution, _teller(problem, time_zone))
         things: list[PlanUnit | PlanStore | PlanRenewable] = [
@@ -221,6 +233,7 @@ class PlanSheet:
             devices=[self._row(one) for one in part],
             shortfalls_total=len(short),
             shortfalls=short[:MAX_SHORTFALLS],
+            restored=self._restored,
         )
 
     def _fits(self, one: PlanUnit | PlanStore | PlanRenewable, wanted: Wanted) -> bool:

@@ -98,6 +98,7 @@ class LiveCenter:
         self._stopping = False
         self._wanted: Wanted | None = None
         self._lessons = Lessons()
+        self._restoring: asyncio.Task[None] | None = None
 
     @property
     def fleet(self) -> Fleet:
@@ -131,6 +132,10 @@ class LiveCenter:
         step_ms = int(self.recorded.core.config.cycle_s * MS_PER_S)
         now_ms = self._clock.now_ms()
         self.recorded.begin(now_ms, __version__)
+        planning = self.recorded.core.state.planning
+        if self.history is not None and planning.solution is not None:
+            restoring = self.plans.restore(self.history, planning.state_ms)
+            self._restoring = asyncio.create_task(restoring, name="plan-restore")
         due_ms = now_ms - now_ms % step_ms + step_ms
         while not self._stopping and (until_ms is None or now_ms < until_ms):
             early = await self._wait_turn(due_ms)
@@ -155,6 +160,8 @@ class LiveCenter:
         self._stopping = True
         self._news.set()
         self.plans.close()
+        if self._restoring is not None:
+            self._restoring.cancel()
 
     async def _wait_turn(self, due_ms: int) -> bool:
         started_s = monotonic_s()

@@ -37,7 +37,7 @@ MAX_JOBS: Final = 32
 #: Longest wait for the first word of an answer, s: the process may only be starting.
 FIRST_WORD_S: Final = 30.0
 #: Which question goes first.
-ORDER: Final = ("moment", "trend", "span", "event", "stretch")
+ORDER: Final = ("moment", "trend", "question", "span", "event", "stretch")
 log = structlog.get_logger()
 
 

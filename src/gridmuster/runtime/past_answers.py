@@ -80,6 +80,7 @@ class Answers:
             "trend": self._trend,
             "event": self._event,
             "stretch": self._stretch,
+            "question": self._question,
         }
         return makers[request.what](request)
 
@@ -204,6 +205,24 @@ class Answers:
                 told_s = stopwatch_s()
         series = columns(at_ms, rows)
         return msgspec.json.encode(PastTrend(from_ms, until_ms, series.at_ms, series.areas))
+
+    # -- a plan's question
+
+    def _question(self, request: PastRequest) -> Work:
+        """The question that a cycle asked the planner, made again; as msgpack."""
+        rewinder = Rewinder(self._journal)
+        target = rewinder.find(request.from_ms)
+        told_s = stopwatch_s()
+        for step in rewinder.rebuild(target):
+            if stopwatch_s() - told_s > SLICE_S:
+                yield Underway(step.done / max(step.total, 1), b"")
+                told_s = stopwatch_s()
+        if rewinder.asked is None or not rewinder.same:
+            raise JournalError(
+                f"the cycle that asked for the plan, recorded by Gridmuster {rewinder.software}, "
+                f"decides otherwise under {__version__}; its question cannot be made again"
+            )
+        return msgspec.msgpack.encode(rewinder.asked.problem)
 
     # -- every device
 

@@ -17,6 +17,8 @@ import structlog
 from msgspec import structs
 
 from gridmuster.center.planmemory import PlanRequest
+from gridmuster.console.pastdocs import PastReader, PastRequest
+from gridmuster.errors import JournalError
 from gridmuster.planning.comparing import OBJECTIVES, Compared, Comparison, compare
 from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
 
@@ -24,6 +26,8 @@ from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
 KEPT = 2
 #: How much a comparison yields to the processes that have deadlines (19: all it can).
 NICENESS = 15
+#: Longest wait for the question of a plan from before, s of real time.
+PATIENCE_S = 900.0
 #: Longest search for each objective, s, and the gap at which to stop.
 LIMITS = PlanLimits(gap=1e-3, time_limit_s=20.0)
 log = structlog.get_logger()
@@ -40,6 +44,8 @@ class PlanDesk:
         self._solution = solution
         self._problems: dict[str, PlanProblem] = {}
         self._comparison = Comparison()
+        #: Id of the plan of an earlier process that was brought back; empty: none.
+        self.restored = ""
         self._process: multiprocessing.process.BaseProcess | None = None
 
     def asked(self, request: PlanRequest) -> None:
@@ -48,6 +54,32 @@ class PlanDesk:
         self._problems[request.problem.id] = request.problem
         for old in list(self._problems)[:-KEPT]:
             del self._problems[old]
+
+    async def restore(self, reader: PastReader, asked_ms: int) -> None:
+        """Bring back the question of a plan that an earlier process made and that is in force.
+
+        The journal keeps a question's digest only, so the cycle that asked it is made again
+        beside the center; it is taken if it is the same to the byte.
+
+        Args:
+            reader: reads the journal.
+            asked_ms: plant time at which it was asked, ms.
+        """
+        solution = self._solution()
+        if solution is None:
+            return
+        asked = PastRequest("question", "console-plan", asked_ms)
+        try:
+            body = await reader.ask(asked, PATIENCE_S)
+        except JournalError as error:
+            log.warning("the plan in force cannot be shown", error=str(error))
+            return
+        if not body or self._solution() is not solution:
+            return
+        problem = msgspec.msgpack.decode(body, type=PlanProblem)
+        if problem.id == solution.problem_id:
+            self._problems = {problem.id: problem, **self._problems}
+            self.restored = problem.id
 
     def planned(self) -> tuple[PlanProblem, PlanSolution] | None:
         """The plan in force with its question; None before the first since the center began."""

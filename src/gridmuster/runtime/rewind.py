@@ -20,6 +20,7 @@ import msgspec
 
 from gridmuster import __version__
 from gridmuster.center.core import Core
+from gridmuster.center.planmemory import PlanRequest
 from gridmuster.center.view import PlantView
 from gridmuster.errors import JournalError
 from gridmuster.fleet.model import Fleet
@@ -82,6 +83,8 @@ class Rewinder:
         self._since_anchor = 0
         self._software = ""
         self._same = True
+        #: The plan that the last cycle stepped asked for; None: none.
+        self.asked: PlanRequest | None = None
 
     @property
     def kept_bytes(self) -> int:
@@ -183,9 +186,10 @@ class Rewinder:
         if self._core is None:
             raise JournalError("the journal has cycles before its head; it cannot be shown")
         inbound, outbound = record.frames()
-        frames = self._core.step(record.now_ms, inbound).frames
+        outbox = self._core.step(record.now_ms, inbound)
+        self.asked = outbox.plan_request
         if compare:
-            self._same = tuple(frames) == outbound
+            self._same = tuple(outbox.frames) == outbound
 
     def _keep_anchor(self) -> None:
         assert self._core is not None
