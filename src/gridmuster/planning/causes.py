@@ -31,8 +31,8 @@ def shortfalls(
         for t in _where(plan.ramp[number]):
             cause = (
                 f"{unit.id} must move faster than its ramp of "
-                f"{unit.ramp_kw_per_s * problem.step_s:.1f} kW an interval, because its limits or "
-                "its being on change"
+                f"{unit.ramp_kw_per_s * problem.step_s:.1f} kW an interval, or stop from more than "
+                "it may, because its limits or its being on change"
             )
             amount = float(plan.ramp[number, t])
             found.append(Shortfall(ShortfallKind.RAMP, unit.id, t, amount, cause))
@@ -42,6 +42,15 @@ def shortfalls(
                 Shortfall(ShortfallKind.MUST_RUN, unit.id, t, float(unit.max_kw[t]), cause)
             )
     found.extend(_store_shortfalls(problem, plan))
+    for number, cap in enumerate(problem.emission_caps):
+        if plan.excess[number] > TOLERANCE:
+            missing, last = float(plan.excess[number]), problem.count - 1
+            cause = (
+                f"{cap.pollutant} is {missing:.2f} kg above the {cap.limit_kg:.2f} kg of {cap.id}: "
+                f"staying below costs more than {cap.excess_usd_per_kg:.2f} USD/kg, or least times "
+                "and must-run do not let it"
+            )
+            found.append(Shortfall(ShortfallKind.EMISSION, cap.id, last, missing, cause))
     return sorted(found, key=lambda one: (one.interval, one.where, one.kind.value))
 
 
@@ -60,6 +69,17 @@ def _store_shortfalls(problem: PlanProblem, plan: Schedule) -> list[Shortfall]:
                 "and cannot be charged sooner"
             )
             found.append(Shortfall(ShortfallKind.STORE_FLOOR, store.id, t, missing, cause))
+        for t in _where(plan.hour[number]):
+            missing, energy = float(plan.hour[number, t]), float(plan.energy[number, t])
+            low = energy < (store.energy_low_kwh[t] if store.energy_low_kwh else 0.0)
+            wish = (store.energy_low_kwh if low else store.energy_high_kwh)[t]
+            cause = (
+                f"{store.id} holds {energy:.2f} kWh after interval {t}, "
+                f"{'less' if low else 'more'} than the {wish:.2f} kWh wished for that hour: "
+                f"{'charging' if low else 'emptying'} it further by then is not possible or costs "
+                "more than the wish is worth"
+            )
+            found.append(Shortfall(ShortfallKind.STORE_HOUR, store.id, t, missing, cause))
         if plan.end[number] > TOLERANCE:
             missing = float(plan.end[number])
             cause = (
@@ -111,6 +131,17 @@ def _held_back(problem: PlanProblem, group: Group, plan: Schedule, member: int, 
     """Why a unit that could run in t does not."""
     unit, on = problem.units[member], plan.on[member]
     step_h = problem.step_s / 3600.0
+    if any(span.first <= t < span.end for span in unit.maintenance):
+        return "in maintenance"
+    for window in unit.windows:
+        part = slice(window.first, window.end)
+        inside = window.first <= t < window.end
+        spent = float(on[part].sum()) * step_h
+        if inside and window.run_h_left is not None and spent > window.run_h_left - step_h:
+            return f"hours of intervals {window.first} to {window.end} used up"
+        began = np.maximum(np.diff(on, prepend=int(unit.initial_on)), 0)[part].sum()
+        if inside and window.starts_left is not None and began >= window.starts_left:
+            return f"starts of intervals {window.first} to {window.end} used up"
     if not unit.initial_on and t < int(group.held_off.max(initial=0)) + group.down:
         first = int(group.held_off.sum()) if group.count == 1 else 0
         if t < first:

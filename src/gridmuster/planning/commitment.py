@@ -21,6 +21,7 @@ import numpy as np
 
 from gridmuster.planning.linear import INF, Ints, LinearModel
 from gridmuster.planning.prepare import Group
+from gridmuster.planning.starting import add_classes
 
 #: Price of a must-run unit being off, as a share of the value of lost load at its full output.
 MUST_RUN_SHARE = 0.5
@@ -44,7 +45,9 @@ def add_commitment(
     lower = np.where(group.open, lower, 0)
     upper = np.where(group.open, n - group.held_off, 0)
     on = model.columns(count, lower, upper, group.min_usd_per_h * step_h, integer=True)
-    start = model.columns(count, 0.0, np.minimum(n, upper), group.start_usd)
+    most = np.where(group.starts.may(count), np.minimum(n, upper), 0)
+    start = model.columns(count, 0.0, most, group.starts.usd[-1])
+    add_classes(model, group.starts, group.on_before, on, start)
     missing = None
     if group.must_run.any() and not group.must_run_hard:
         price = MUST_RUN_SHARE * unserved_usd_per_kwh * group.max_kw * step_h
@@ -88,10 +91,18 @@ def _window(model: LinearModel, rows: Ints, cols: Ints, length: int, value: floa
 
 
 def _budgets(model: LinearModel, group: Group, on: Ints, start: Ints, step_h: float) -> None:
-    """Hours and starts left over the horizon."""
+    """Hours and starts left over the horizon, and over parts of it."""
     if group.run_h_left is not None:
         row = model.rows(1, -INF, group.run_h_left)
         model.entries(row, on, step_h)
     if group.starts_left is not None:
         row = model.rows(1, -INF, float(group.starts_left))
         model.entries(row, start, 1.0)
+    for window in group.windows:
+        part = slice(window.first, window.end)
+        if window.run_h_left is not None:
+            row = model.rows(1, -INF, window.run_h_left)
+            model.entries(row, on[part], step_h)
+        if window.starts_left is not None:
+            row = model.rows(1, -INF, float(window.starts_left))
+            model.entries(row, start[part], 1.0)

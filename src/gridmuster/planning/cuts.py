@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from gridmuster.planning.highs import Cut
 from gridmuster.planning.linear import Floats, Ints
+from gridmuster.planning.links import LinkEnd, ends
 from gridmuster.planning.milp import Built
 from gridmuster.planning.problem import PlanProblem
 
@@ -53,49 +54,71 @@ class _Terms:
 
 
 class CapacityCuts:
-    """Finds violated rows for one area's model (built `lazy`).
+    """Finds violated rows for a model (built `lazy`), area by area.
 
     Args:
-        problem: a problem of one area.
+        problem: the problem.
         built: its model.
     """
 
     def __init__(self, problem: PlanProblem, built: Built) -> None:
-        reserve = built.reserve[0]
-        where, area = reserve.where, problem.areas[0]
-        shape = (len(built.groups), len(where))
-        self._size = len(where)
-        self._largest = reserve.largest
-        self._floor = reserve.largest_floor
-        self._some = np.array(reserve.some, dtype=np.int64).reshape(shape)
-        on = [commitment.on[where] for commitment in built.commitment]
-        self._on = np.array(on, dtype=np.int64).reshape(shape)
-        self._capacity = np.array([g.max_kw[where] for g in built.groups]).reshape(shape)
-        self._open = np.array([g.open[where] for g in built.groups], dtype=bool).reshape(shape)
-        self._single = np.array([group.count == 1 for group in built.groups], dtype=bool)
-        self._order = np.argsort(-self._capacity, axis=0, kind="stable")
-        self._need = (
-            np.asarray(area.demand_kw, dtype=float)
-            + np.asarray(area.reserve_kw, dtype=float)
-            - np.asarray(area.import_limit_kw, dtype=float)
-        )[where]
-        self._free = (built.areas[0].unserved[where], reserve.short)
-        self._bounded = [
-            (columns, np.asarray(store.discharge_kw, dtype=float)[where])
-            for store, columns in zip(problem.stores, reserve.able, strict=True)
-        ]
-        self._bounded += [
-            (columns[where], pool.available_kw[where])
-            for pool, columns in zip(built.pools, built.pool_columns, strict=True)
-        ]
+        self._areas = [_AreaCuts(problem, built, number) for number in range(len(problem.areas))]
 
     def find(self, values: Floats, most: int = 2) -> list[Cut]:
         """Violated rows at a point.
 
         Args:
             values: the point.
-            most: most capacity rows an interval.
+            most: most capacity rows an interval and area.
         """
+        return [cut for area in self._areas for cut in area.find(values, most)]
+
+
+class _AreaCuts:
+    """Finds violated rows of one area."""
+
+    def __init__(self, problem: PlanProblem, built: Built, number: int) -> None:
+        reserve = built.reserve[number]
+        where, area = reserve.where, problem.areas[number]
+        members = [n for n, group in enumerate(built.groups) if group.area == number]
+        groups = [built.groups[n] for n in members]
+        stores = [n for n, store in enumerate(problem.stores) if store.area == area.id]
+        shape = (len(groups), len(where))
+        self._size = len(where)
+        self._largest = reserve.largest
+        self._floor = reserve.largest_floor
+        self._some = np.array(reserve.some, dtype=np.int64).reshape(shape)
+        on = [built.commitment[n].on[where] for n in members]
+        self._on = np.array(on, dtype=np.int64).reshape(shape)
+        self._capacity = np.array([g.max_kw[where] for g in groups]).reshape(shape)
+        self._open = np.array([g.open[where] for g in groups], dtype=bool).reshape(shape)
+        self._single = np.array([group.count == 1 for group in groups], dtype=bool)
+        self._order = np.argsort(-self._capacity, axis=0, kind="stable")
+        self._need = (
+            np.asarray(area.demand_kw, dtype=float)
+            + np.asarray(area.reserve_kw, dtype=float)
+            - np.asarray(area.import_limit_kw, dtype=float)
+        )[where]
+        # What units give while they start counts as if all of them always did.
+        self._need = self._need - sum(g.count * g.starts.power_kw.max(initial=0.0) for g in groups)
+        self._free: tuple[Ints, ...] = (built.areas[number].unserved[where], reserve.short)
+        self._bounded = [
+            (columns, np.asarray(problem.stores[n].discharge_kw, dtype=float)[where])
+            for n, columns in zip(stores, reserve.able, strict=True)
+        ]
+        self._bounded += [
+            (columns[where], pool.available_kw[where])
+            for pool, columns in zip(built.pools, built.pool_columns, strict=True)
+            if pool.area == number
+        ]
+        for end in _ends(problem, built, area.id):
+            # Losses, and what is sent out or lent, only make the need greater.
+            limit_kw = end.most_kw[where]
+            self._bounded.append((end.into[where], limit_kw))
+            self._free += (end.borrowed[where],)
+
+    def find(self, values: Floats, most: int) -> list[Cut]:
+        """Violated rows at a point, at most so many capacity rows an interval."""
         if not self._size or not len(self._on):
             return []
         return self._largest_losses(values) + self._capacities(values, most)
@@ -164,6 +187,18 @@ class CapacityCuts:
                 taken[t] += 1
                 cuts.append(cut)
         return cuts
+
+
+def _ends(problem: PlanProblem, built: Built, area: str) -> list[LinkEnd]:
+    """The links of an area as it sees them."""
+    found = []
+    for link, columns in zip(problem.links, built.links, strict=True):
+        one, other = ends(link, columns)
+        if link.from_area == area:
+            found.append(one)
+        if link.to_area == area:
+            found.append(other)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ every output, running there only serves to be on before or after. So a cheapest 
   too short to stop, or if starts are limited.
 
 All other intervals are closed. A run from before the horizon counts as ending with the intervals
-in which it is still held on. Units with binding ramps and must-run units are left alone.
+in which it is still held on. Must-run units are left alone, and so are those whose intervals hang
+together in other ways: by ramps, by what a start costs, gives or burns, by budgets of parts of the
+horizon.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gridmuster.planning.linear import INF, Floats
+from gridmuster.planning.linear import Floats
 from gridmuster.planning.objectives import Costs
 from gridmuster.planning.prepare import Group, most_starts
 from gridmuster.planning.problem import PlanArea, PlanProblem, PlanStore
@@ -33,8 +35,10 @@ Mask = NDArray[np.bool_]
 def close_idle(problem: PlanProblem, costs: Costs, groups: list[Group]) -> list[Group]:
     """The same groups with ``open`` narrowed to the intervals in which running may pay."""
     closed = list(groups)
+    # What such an area makes may be wanted elsewhere, whatever its own connection has room for.
+    linked = {one for link in problem.links for one in (link.from_area, link.to_area)}
     for number, (area, area_costs) in enumerate(zip(problem.areas, costs.areas, strict=True)):
-        if area_costs.headroom_kw:
+        if area_costs.headroom_kw or area.id in linked:
             continue
         stores = [store for store in problem.stores if store.area == area.id]
         members = [group for group in groups if group.area == number]
@@ -43,7 +47,7 @@ def close_idle(problem: PlanProblem, costs: Costs, groups: list[Group]) -> list[
             continue
         price = np.maximum(area_costs.import_usd_per_kwh, area_costs.export_usd_per_kwh)
         for position, group in enumerate(closed):
-            if group.area == number and not group.must_run.any() and group.ramp_kw == INF:
+            if group.area == number and not group.must_run.any() and group.plain:
                 closed[position] = replace(group, open=_open(group, roomy, price))
     return closed
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from gridmuster.planning.balance import AreaColumns, add_area, add_renewables
 from gridmuster.planning.commitment import CommitmentColumns, add_commitment
+from gridmuster.planning.emissions import add_cap
+from gridmuster.planning.fuel import add_fuel
 from gridmuster.planning.linear import Floats, Ints, LinearArrays, LinearModel
+from gridmuster.planning.links import LinkColumns, add_link, ends, forbid_circles
 from gridmuster.planning.objectives import Costs
 from gridmuster.planning.output import OutputColumns, add_output, add_power
 from gridmuster.planning.prepare import Group
 from gridmuster.planning.problem import PlanProblem
 from gridmuster.planning.reserve import AreaParts, ReserveColumns, add_reserve
+from gridmuster.planning.starting import add_start_power
 from gridmuster.planning.storage import StoreColumns, add_exclusion, add_store
 from gridmuster.units import SECONDS_PER_HOUR
 
@@ -41,6 +45,21 @@ class Built:
     reserve: tuple[ReserveColumns, ...]
     pools: tuple[RenewablePool, ...]
     pool_columns: tuple[Ints, ...]
+    links: tuple[LinkColumns, ...]
+    excess: tuple[Ints, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Intervals in which a binary forbids two ways at once, by number of store or link.
+
+    Args:
+        stores: charging and discharging, beyond where prices are below 0.
+        links: sending forth and back.
+    """
+
+    stores: dict[int, Ints] = field(default_factory=dict)
+    links: dict[int, Ints] = field(default_factory=dict)
 
 
 def pools(problem: PlanProblem, costs: Costs) -> list[RenewablePool]:
@@ -65,7 +84,7 @@ def build(
     problem: PlanProblem,
     costs: Costs,
     groups: list[Group],
-    exclusive: dict[int, Ints] | None = None,
+    apart: Apart | None = None,
     *,
     lazy: bool = False,
 ) -> Built:
@@ -75,10 +94,10 @@ def build(
         problem: a checked problem.
         costs: its cost coefficients.
         groups: its units, from `prepare.groups`.
-        exclusive: by store number, intervals in which charging and discharging at once is
-            forbidden by a binary, beyond those of negative prices.
+        apart: where binaries keep charging from discharging, and a link's two ways apart.
         lazy: leave out rows that `cuts` finds when they are needed.
     """
+    apart = Apart() if apart is None else apart
     step_h = problem.step_s / SECONDS_PER_HOUR
     model = LinearModel()
     area_number = {area.id: number for number, area in enumerate(problem.areas)}
@@ -91,7 +110,9 @@ def build(
         unserved = part.costs.unserved_usd_per_kwh
         on = add_commitment(model, group, step_h, unserved)
         power = add_output(model, group, on, step_h, unserved)
+        add_fuel(model, group, on, power.above)
         add_power(model, part.columns.rows, group, on.on, power.above)
+        add_start_power(model, part.columns.rows, group.starts, on.start)
         part.groups.append((group, on, power))
         commitment.append(on)
         output.append(power)
@@ -102,7 +123,7 @@ def build(
         columns = add_store(model, store, costs.stores[number], step_h, unserved)
         model.entries(part.columns.rows, columns.charge, -1.0)
         model.entries(part.columns.rows, columns.discharge, 1.0)
-        where = _exclusive_intervals(part, number, exclusive)
+        where = _exclusive_intervals(part, apart.stores.get(number))
         if where.size:
             add_exclusion(model, store, columns, where)
         part.stores.append((store, columns))
@@ -116,8 +137,17 @@ def build(
     )
     for pool, produced in zip(together, pool_columns, strict=True):
         parts[pool.area].renewables.append(produced)
+    links = _links(model, problem, costs, parts, apart)
+    together_parts = [one for part in parts for one in part.groups]
+    excess = tuple(add_cap(model, cap, together_parts) for cap in problem.emission_caps)
     reserve = tuple(
-        add_reserve(model, part, step_h, all_intervals=bool(part.costs.headroom_kw), lazy=lazy)
+        add_reserve(
+            model,
+            part,
+            step_h,
+            all_intervals=bool(part.costs.headroom_kw or part.links),
+            lazy=lazy,
+        )
         for part in parts
     )
     return Built(
@@ -130,13 +160,32 @@ def build(
         reserve=reserve,
         pools=tuple(together),
         pool_columns=pool_columns,
+        links=links,
+        excess=excess,
     )
 
 
-def _exclusive_intervals(part: AreaParts, number: int, exclusive: dict[int, Ints] | None) -> Ints:
+def _links(
+    model: LinearModel, problem: PlanProblem, costs: Costs, parts: list[AreaParts], apart: Apart
+) -> tuple[LinkColumns, ...]:
+    """Columns of all links, each known to both its areas."""
+    step_h = problem.step_s / SECONDS_PER_HOUR
+    by_id = {part.area.id: part for part in parts}
+    found = []
+    for number, (link, usd) in enumerate(zip(problem.links, costs.links, strict=True)):
+        pair = by_id[link.from_area], by_id[link.to_area]
+        balances = pair[0].columns.rows, pair[1].columns.rows
+        columns = add_link(model, link, usd, balances, step_h)
+        for part, end in zip(pair, ends(link, columns), strict=True):
+            part.links.append(end)
+        if number in apart.links:
+            forbid_circles(model, link, columns, apart.links[number])
+        found.append(columns)
+    return tuple(found)
+
+
+def _exclusive_intervals(part: AreaParts, shown: Ints | None) -> Ints:
     cheap = np.minimum(part.costs.import_usd_per_kwh, part.costs.export_usd_per_kwh) < 0.0
     cheap &= np.asarray(part.area.import_limit_kw, dtype=float) > 0.0
     where = np.flatnonzero(cheap)
-    if exclusive is not None and number in exclusive:
-        where = np.union1d(where, exclusive[number])
-    return where
+    return where if shown is None else np.union1d(where, shown)

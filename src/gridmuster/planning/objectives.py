@@ -121,11 +121,19 @@ def describe(weights: Weights) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UnitCosts:
-    """Costs of one unit when on: USD/h at zero output, USD/kWh by segment, USD a start."""
+    """Costs of one unit when on: USD/h at zero output, USD/kWh by segment, USD a start.
+
+    ``class_usd`` is a start's cost by class of rest, the hottest first; `start_usd` the hottest's.
+    """
 
     hourly_usd: float
     segment_usd_per_kwh: Floats
-    start_usd: float
+    class_usd: tuple[float, ...]
+
+    @property
+    def start_usd(self) -> float:
+        """The cost of a start after the shortest rest."""
+        return self.class_usd[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +171,7 @@ class Costs:
     units: tuple[UnitCosts, ...]
     stores: tuple[StoreCosts, ...]
     renewables: tuple[float, ...]
+    links: tuple[float, ...] = ()
 
 
 def reference_usd_per_kwh(problem: PlanProblem) -> float:
@@ -213,6 +222,7 @@ def costs(problem: PlanProblem) -> Costs:
             renewable.cost_usd_per_kwh * _money(weights(renewable.id, renewable.area))
             for renewable in problem.renewables
         ),
+        links=tuple(link.usd_per_kwh * _money(common) for link in problem.links),
     )
 
 
@@ -243,13 +253,16 @@ def unit_costs(
     trip_usd_per_kwh = lost / max(unit.mttf_h, REPLACE_H)
     segment_usd = np.asarray(unit.segment_usd_per_kwh, dtype=float)
     segment_fuel = np.asarray(unit.segment_fuel_per_kwh, dtype=float)
+    failing = lost * unit.fail_to_start * max(unit.max_kw, default=0.0)
+    burnt = primary * unit.start_fuel + failing
+    hourly_usd = unit.no_load_usd_per_h + unit.run_h_value_usd_per_h
+    start_usd = [unit.start_cost_usd, *(one.cost_usd for one in unit.start_classes)]
     return UnitCosts(
-        hourly_usd=money * unit.no_load_usd_per_h + primary * unit.no_load_fuel_per_h,
+        hourly_usd=money * hourly_usd + primary * unit.no_load_fuel_per_h,
         segment_usd_per_kwh=np.maximum.accumulate(
             money * segment_usd + primary * segment_fuel + trip_usd_per_kwh
         ),
-        start_usd=money * unit.start_cost_usd
-        + lost * unit.fail_to_start * max(unit.max_kw, default=0.0),
+        class_usd=tuple(money * usd + burnt for usd in start_usd),
     )
 
 

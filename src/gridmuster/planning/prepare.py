@@ -15,11 +15,9 @@ import numpy as np
 
 from gridmuster.planning.linear import INF, Floats, Ints
 from gridmuster.planning.objectives import Costs, UnitCosts
-from gridmuster.planning.problem import PlanProblem, PlanUnit
+from gridmuster.planning.problem import PlanProblem, PlanUnit, RunWindow
+from gridmuster.planning.starting import WHOLE, Starts, due_interval, lead_intervals, starts_of
 from gridmuster.units import SECONDS_PER_HOUR
-
-#: Slack against rounding when times or budgets are divided into intervals.
-WHOLE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,9 @@ class Group:
     `dominance`). ``up`` and ``down`` are least intervals on and off. ``held_on[t]`` and
     ``held_off[t]`` count the units that must still be on, or off, in t because of what they did
     before. Costs are in the objective's USD, fuel in l or m3; both are per hour at minimum output
-    and per kWh above it.
+    and per kWh above it. ``ramp_kw`` is what output may rise by in an interval, ``ramp_down_kw``
+    what it may fall by; ``first_kw`` and ``last_kw`` are the most in the first and the last
+    interval of a run (infinite: minimum plus ramp).
     """
 
     members: tuple[int, ...]
@@ -53,11 +53,31 @@ class Group:
     width_kw: Floats
     width_usd_per_kwh: Floats
     width_fuel_per_kwh: Floats
-    start_usd: float
+    starts: Starts
     ramp_kw: float
+    ramp_down_kw: float
+    first_kw: Floats
+    last_kw: Floats
     run_h_left: float | None
     fuel_left: float | None
     starts_left: int | None
+    windows: tuple[RunWindow, ...]
+
+    @property
+    def start_usd(self) -> float:
+        """Cost of a start after the shortest rest, in the objective's USD."""
+        return self.starts.usd[0]
+
+    @property
+    def ramps(self) -> bool:
+        """Whether ramps, or least steps at starting and stopping, can bind."""
+        capped = bool(np.isfinite(self.first_kw).any() or np.isfinite(self.last_kw).any())
+        return min(self.ramp_kw, self.ramp_down_kw) < INF or capped
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but least times ties its intervals together, and starts cost alike."""
+        return self.starts.plain and not self.ramps and not self.windows
 
     @property
     def count(self) -> int:
@@ -111,11 +131,13 @@ def _single(
     held_on = min(state.held_on, _affordable(unit, state.allowed, min_fuel * step_h, step_h))
     swing = float(np.max(state.max_kw - state.min_kw, initial=0.0))
     spread = float(state.max_kw.max() - np.min(state.min_kw, where=state.allowed, initial=INF))
-    step_kw = unit.ramp_kw_per_s * problem.step_s
     if unit.initial_on:
         first_kw = max(0.0, unit.initial_kw)
         spread = max(spread, first_kw - float(state.min_kw[0]), float(state.max_kw[0]) - first_kw)
-    free = step_kw >= max(spread, swing) - WHOLE
+    reach = max(spread, swing) - WHOLE
+    down_kw_per_s = unit.ramp_kw_per_s
+    if unit.ramp_down_kw_per_s is not None:
+        down_kw_per_s = unit.ramp_down_kw_per_s
     must_run = state.allowed & (np.arange(problem.count) >= state.held_off) & unit.must_run
     counts = np.arange(problem.count)
     return Group(
@@ -140,33 +162,53 @@ def _single(
         width_kw=width,
         width_usd_per_kwh=unit_costs.segment_usd_per_kwh[keep],
         width_fuel_per_kwh=fuel[keep],
-        start_usd=unit_costs.start_usd,
-        ramp_kw=INF if free else step_kw,
+        starts=starts_of(unit, unit_costs.class_usd, problem.count, problem.step_s),
+        ramp_kw=_binding(unit.ramp_kw_per_s * problem.step_s, reach),
+        ramp_down_kw=_binding(down_kw_per_s * problem.step_s, reach),
+        first_kw=_most(unit.start_max_kw, state),
+        last_kw=_most(unit.stop_max_kw, state),
         run_h_left=unit.run_h_left,
         fuel_left=unit.fuel_left,
         starts_left=unit.starts_left,
+        windows=tuple(unit.windows),
     )
+
+
+def _binding(step_kw: float, reach_kw: float) -> float:
+    """A ramp, or infinity where no output can be further away."""
+    return INF if step_kw >= reach_kw else step_kw
+
+
+def _most(limit_kw: float | None, state: _State) -> Floats:
+    """A cap on a run's first or last interval: never below minimum, infinite if it cannot bind."""
+    if limit_kw is None:
+        return np.full(len(state.max_kw), INF)
+    capped = np.maximum(limit_kw, state.min_kw)
+    return np.asarray(np.where(capped >= state.max_kw - WHOLE, INF, capped))
 
 
 def _state(problem: PlanProblem, unit: PlanUnit) -> _State:
     step_s = problem.step_s
     max_kw = np.asarray(unit.max_kw, dtype=float)
     allowed = max_kw > 0.0
+    for span in unit.maintenance:
+        allowed[span.first : span.end] = False
+    max_kw = np.where(allowed, max_kw, 0.0)
     min_kw = np.where(allowed, np.minimum(np.asarray(unit.min_kw, dtype=float), max_kw), 0.0)
-    # A start takes effect in the interval of which it leaves at least half.
-    delay = max(0, math.ceil(unit.start_delay_s / step_s - 0.5 - WHOLE))
+    lead = lead_intervals(unit, step_s)
     held_on = held_off = 0
     if unit.initial_on:
         held_on = max(0, math.ceil((unit.min_up_s - unit.initial_s) / step_s - WHOLE))
     else:
         rest = math.ceil((unit.min_down_s - unit.initial_s) / step_s - WHOLE)
-        held_off = max(0, rest, delay)
+        due = due_interval(unit, step_s)
+        held_off = max(0, rest, lead if due < 0 else due)
     return _State(
         allowed=allowed,
         min_kw=min_kw,
         max_kw=max_kw,
         up=max(1, math.ceil(unit.min_up_s / step_s - WHOLE)),
-        down=max(1, math.ceil(unit.min_down_s / step_s - WHOLE), delay),
+        down=max(1, math.ceil(unit.min_down_s / step_s - WHOLE), lead),
         held_on=min(held_on, problem.count),
         held_off=min(held_off, problem.count),
     )
@@ -203,10 +245,32 @@ def _affordable(unit: PlanUnit, allowed: np.ndarray, fuel: Floats, step_h: float
     last = count if allowed.all() else int(np.argmin(allowed))
     if unit.run_h_left is not None:
         last = min(last, math.floor(unit.run_h_left / step_h + WHOLE))
+    for window in unit.windows:
+        if window.run_h_left is not None:
+            can = window.first + math.floor(window.run_h_left / step_h + WHOLE)
+            last = min(last, can) if can < window.end else last
     if unit.fuel_left is not None:
-        used = np.cumsum(fuel)
-        last = min(last, int(np.searchsorted(used, unit.fuel_left + WHOLE, side="right")))
+        last = min(last, fuelled(unit, fuel))
     return last
+
+
+def fuelled(unit: PlanUnit, fuel: Floats) -> int:
+    """How many first intervals its fuel lasts for, with deliveries as they come.
+
+    Args:
+        unit: a unit with ``fuel_left``.
+        fuel: what it burns in each interval.
+    """
+    left = 0.0 if unit.fuel_left is None else unit.fuel_left
+    room = INF if unit.fuel_room is None else max(unit.fuel_room, left)
+    for t, burnt in enumerate(fuel):
+        for one in unit.fuel_deliveries:
+            if one.interval == t:
+                left = min(left + one.amount, room)
+        left -= float(burnt)
+        if left < -WHOLE:
+            return t
+    return len(fuel)
 
 
 def loosen(group: Group) -> Group:
@@ -217,19 +281,34 @@ def loosen(group: Group) -> Group:
     if fuel is not None:
         above = (group.width_kw * group.width_fuel_per_kwh[:, None]).sum(axis=0)
         most = float((group.min_fuel_per_h + above)[group.open].sum()) * group.step_h
+        most += most_starts(group) * group.starts.fuel
         fuel = None if fuel >= most else fuel
     if starts is not None and starts >= most_starts(group):
         starts = None
     # A unit that is on, must stay on and can needs no start: then the wish is a plain bound.
+    windows = tuple(window for window in group.windows if _binds(group, window))
     hard = bool(group.must_run.all()) and bool(group.on_before) and run_h is None and fuel is None
+    hard = hard and not windows
     starts = None if hard else starts
     return replace(
         group,
         run_h_left=run_h,
         fuel_left=fuel,
         starts_left=starts,
+        windows=windows,
         must_run_hard=hard,
     )
+
+
+def _binds(group: Group, window: RunWindow) -> bool:
+    """Whether a schedule on the group's open intervals could use up a window's budget."""
+    part = slice(window.first, window.end)
+    run_h, starts = window.run_h_left, window.starts_left
+    if run_h is not None and run_h < float(group.open[part].sum()) * group.step_h - WHOLE:
+        return True
+    shut = group.open.copy()
+    shut[: window.first] = shut[window.end :] = False
+    return starts is not None and starts < most_starts(replace(group, open=shut))
 
 
 def most_starts(group: Group) -> int:
@@ -243,12 +322,13 @@ def _likeness(group: Group, number: int) -> Hashable:
     """What must be equal for units to be counted together; unique where counting is not exact."""
     budgeted = (group.run_h_left, group.fuel_left, group.starts_left) != (None, None, None)
     soft = bool(group.must_run.any()) and not group.must_run_hard
-    if budgeted or soft or group.ramp_kw < INF:
+    if budgeted or soft or not group.plain:
         return number
     return (
         group.area,
         group.unit.gives_reserve,
         group.unit.ramp_kw_per_s,
+        _emissions(group),
         group.up,
         group.down,
         group.must_run_hard,
@@ -260,6 +340,14 @@ def _likeness(group: Group, number: int) -> Hashable:
         group.width_kw.tobytes(),
         group.width_usd_per_kwh.tobytes(),
     )
+
+
+def _emissions(group: Group) -> Hashable:
+    """What units that emit must have alike beside costs."""
+    if not group.unit.emission_kg_per_fuel:
+        return None
+    rates = tuple(sorted(group.unit.emission_kg_per_fuel.items()))
+    return rates, group.min_fuel_per_h.tobytes(), group.width_fuel_per_kwh.tobytes()
 
 
 def _merge(members: list[Group]) -> Group:

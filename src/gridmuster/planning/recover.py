@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from gridmuster.planning.emissions import excess_kg
 from gridmuster.planning.linear import Floats, Ints
 from gridmuster.planning.milp import Built
 from gridmuster.planning.prepare import Group
 from gridmuster.planning.problem import PlanProblem
 from gridmuster.planning.schedule import Schedule, empty
+from gridmuster.planning.starting import start_power_kw
 
 #: Values nearer to zero than this are the solver's noise, kW or kWh.
 NOISE = 1e-7
@@ -25,6 +27,8 @@ def schedule(problem: PlanProblem, built: Built, values: Floats) -> Schedule:
         plan.discharge[number] = clean[columns.discharge]
         plan.energy[number] = clean[columns.energy]
         plan.end[number] = clean[columns.end[0]]
+        if columns.hour is not None:
+            plan.hour[number] = clean[columns.hour]
         if columns.floor is not None:
             plan.floor[number] = clean[columns.floor]
     for pool, pool_columns in zip(built.pools, built.pool_columns, strict=True):
@@ -39,6 +43,10 @@ def schedule(problem: PlanProblem, built: Built, values: Floats) -> Schedule:
         both = np.minimum(clean[area.unserved], clean[area.surplus])
         plan.unserved[number] = clean[area.unserved] - both
         plan.surplus[number] = clean[area.surplus] - both
+    for number, link in enumerate(built.links):
+        plan.link[number] = clean[link.forth] - clean[link.back]
+        plan.link_reserve[number] = clean[link.lent] - clean[link.lent_back]
+    plan.excess[:] = excess_kg(problem, plan)
     for number, reserve in enumerate(built.reserve):
         plan.reserve_short[number][reserve.where] = clean[reserve.short]
     return plan
@@ -61,6 +69,9 @@ def _fill_units(
     for row, member in enumerate(group.members):
         plan.on[member] = running[row]
         plan.power[member] = running[row] * each
+        if len(group.starts.power_kw):
+            started = np.maximum(np.diff(running[row], prepend=group.on_before), 0)
+            plan.power[member] += start_power_kw(group.starts, started)
     if output.ramp is not None:
         plan.ramp[group.members[0]] = values[output.ramp]
     missing = built.commitment[number].missing

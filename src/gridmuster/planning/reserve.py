@@ -12,8 +12,10 @@ balance this is a row of capacities, which is how it stands in the model:
     sum max u + sum s + renewables + import limit + unserved - surplus + short - largest
         >= demand + reserve_kw
 
+Links bring power, counted as what arrives, and lend headroom (`links`).
+
 Rows are only made where they can bind: where the connection alone covers demand, all charging, the
-largest unit and the reserve, they cannot.
+largest unit and the reserve, they cannot; areas with links have them always.
 """
 
 from __future__ import annotations
@@ -25,10 +27,12 @@ import numpy as np
 from gridmuster.planning.balance import AreaColumns
 from gridmuster.planning.commitment import CommitmentColumns
 from gridmuster.planning.linear import INF, Floats, Ints, LinearModel
+from gridmuster.planning.links import LinkEnd, add_borrowed, add_inflow
 from gridmuster.planning.objectives import AreaCosts
-from gridmuster.planning.output import OutputColumns
+from gridmuster.planning.output import OutputColumns, add_stops
 from gridmuster.planning.prepare import Group
 from gridmuster.planning.problem import PlanArea, PlanStore
+from gridmuster.planning.starting import add_start_power
 from gridmuster.planning.storage import StoreColumns
 
 #: Energy behind a store's headroom must last until replacements run: a quarter of an hour.
@@ -47,6 +51,7 @@ class AreaParts:
     groups: list[tuple[Group, CommitmentColumns, OutputColumns]] = field(default_factory=list)
     stores: list[tuple[PlanStore, StoreColumns]] = field(default_factory=list)
     renewables: list[Ints] = field(default_factory=list)
+    links: list[LinkEnd] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,8 @@ def add_reserve(
     model.entries(wish, headroom, 1.0)
     model.entries(wish, short, 1.0)
     model.entries(wish, largest, -1.0)
+    for end in parts.links:
+        add_borrowed(model, end, wish, where)
     steps = _worth(model, costs, headroom, step_h)
     return ReserveColumns(where, short, steps, able, some, largest, floor)
 
@@ -176,11 +183,16 @@ def _capacity(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> 
     model.entries(rows, parts.columns.surplus[where], -1.0)
     for columns in parts.renewables:
         model.entries(rows, columns[where], 1.0)
+    for end in parts.links:
+        add_inflow(model, end, rows, where)
     for group, commitment, output in parts.groups:
         spread = (group.max_kw - group.min_kw)[where]
         reach = group.unit.ramp_kw_per_s * RESPONSE_S
         gives = group.unit.gives_reserve
-        if group.is_block or (gives and reach >= float(spread.max(initial=0.0))):
+        _started(model, group, commitment, rows, where)
+        capped = np.isfinite(group.first_kw).any() or np.isfinite(group.last_kw).any()
+        fast = gives and not capped and reach >= float(spread.max(initial=0.0))
+        if group.is_block or fast:
             model.entries(rows, commitment.on[where], group.max_kw[where])
             continue
         model.entries(rows, commitment.on[where], group.min_kw[where])
@@ -194,6 +206,16 @@ def _capacity(model: LinearModel, parts: AreaParts, rows: Ints, where: Ints) -> 
     )
 
 
+def _started(
+    model: LinearModel, group: Group, commitment: CommitmentColumns, rows: Ints, where: Ints
+) -> None:
+    """What a group gives while it starts, in the rows of some intervals."""
+    if len(group.starts.power_kw):
+        every = np.full(len(commitment.on), -1, dtype=np.int64)
+        every[where] = rows
+        add_start_power(model, every, group.starts, commitment.start)
+
+
 def _ramped(
     model: LinearModel,
     group: Group,
@@ -202,7 +224,7 @@ def _ramped(
     rows: Ints,
     where: Ints,
 ) -> None:
-    """What a slow group can add to its output within the response time."""
+    """What a group can add to its output within the response time, in its range."""
     reach = group.unit.ramp_kw_per_s * RESPONSE_S
     added = model.columns(len(where), 0.0, reach * group.count, 0.0)
     model.entries(rows, added, 1.0)
@@ -211,6 +233,16 @@ def _ramped(
     for columns in output.above:
         model.entries(left, columns[where], -1.0)
     model.entries(left, added, -1.0)
+    first = np.isfinite(group.first_kw[where])
+    less = (group.max_kw - group.first_kw)[where[first]]
+    model.entries(left[first], commitment.start[where[first]], -less)
+    last = np.isfinite(group.last_kw[where]) & (where + 1 < len(commitment.on))
+    ending = model.rows(int(last.sum()), 0.0, INF)
+    model.entries(ending, commitment.on[where[last]], (group.max_kw - group.min_kw)[where[last]])
+    for columns in output.above:
+        model.entries(ending, columns[where[last]], -1.0)
+    model.entries(ending, added[last], -1.0)
+    add_stops(model, ending, group, commitment, where[last], factor=-1.0)
     able = model.rows(len(where), 0.0, INF)
     model.entries(able, commitment.on[where], reach)
     model.entries(able, added, -1.0)

@@ -18,7 +18,7 @@ from gridmuster.planning.dive import WHOLE, Diver, Style, better
 from gridmuster.planning.fallback import rule_based
 from gridmuster.planning.highs import Point, Relaxation, mixed_integer, with_cuts
 from gridmuster.planning.linear import INF, Floats, Ints, LinearArrays
-from gridmuster.planning.milp import Built, build
+from gridmuster.planning.milp import Apart, Built, build
 from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
 from gridmuster.planning.recover import schedule
 from gridmuster.planning.schedule import Schedule, weighted_usd
@@ -42,7 +42,7 @@ NEIGHBOURHOODS = (2, 4, 8)
 
 @dataclass(frozen=True, slots=True)
 class AreaPlan:
-    """A plan of one area with its proof; prices by interval, energy values by store."""
+    """A plan of a task with its proof; prices by area and interval, energy values by store."""
 
     schedule: Schedule
     objective_usd: float
@@ -75,7 +75,7 @@ class AreaSearch:
         self._limits = limits
         self._previous = previous
         self._deadline_s = deadline_s
-        self._exclusive: dict[int, Ints] = {}
+        self._apart = Apart()
         self._root: Point | None = None
         self._prepare()
 
@@ -84,7 +84,7 @@ class AreaSearch:
 
     def _prepare(self) -> None:
         task = self.task
-        self._built = build(task.problem, task.costs, task.groups, self._exclusive, lazy=True)
+        self._built = build(task.problem, task.costs, task.groups, self._apart, lazy=True)
         cuts = CapacityCuts(task.problem, self._built)
         relaxation = Relaxation(self._built.arrays, self._limits.threads)
         self._diver = Diver(relaxation, cuts, self._left_s)
@@ -209,7 +209,7 @@ class AreaSearch:
     def _branch_and_bound(self, allowance_usd: float) -> None:
         """Hand the whole model, the cuts and the best plan to the solver."""
         task = self.task
-        built = build(task.problem, task.costs, task.groups, self._exclusive)
+        built = build(task.problem, task.costs, task.groups, self._apart)
         own = len(self._built.arrays.cost)
         assert own == len(built.arrays.cost)
         outcome = mixed_integer(
@@ -225,18 +225,11 @@ class AreaSearch:
             self.best = Point(outcome.values, outcome.objective, np.zeros(0))
 
     def _forbid_burning(self, values: Floats) -> bool:
-        """Note where a store charges and discharges at once; True when anything is new."""
-        found = False
-        for number, columns in enumerate(self._built.stores):
-            both = np.minimum(values[columns.charge], values[columns.discharge])
-            where = np.flatnonzero(both > BOTH_KW)
-            known = self._exclusive.get(number, where[:0])
-            if np.setdiff1d(where, known).size:
-                # Where it shows a second time there is no end to it: forbid it throughout.
-                every = np.arange(len(both))
-                self._exclusive[number] = every if known.size else where
-                found = True
-        return found
+        """Note where a store or a link runs both ways at once; True when anything is new."""
+        stores = [(one.charge, one.discharge) for one in self._built.stores]
+        links = [(one.forth, one.back) for one in self._built.links]
+        found = _note(self._apart.stores, stores, values)
+        return _note(self._apart.links, links, values) or found
 
     def _keep_apart(self, values: Floats) -> None:
         """The best plan's on and off in the model that forbids burning; its bound stays valid."""
@@ -258,6 +251,20 @@ class AreaSearch:
         return self._diver.at(values)
 
 
+def _note(apart: dict[int, Ints], pairs: list[tuple[Ints, Ints]], values: Floats) -> bool:
+    """Note the intervals in which both columns of a pair are above nothing; True if any is new."""
+    found = False
+    for number, (one, other) in enumerate(pairs):
+        both = np.minimum(values[one], values[other])
+        where = np.flatnonzero(both > BOTH_KW)
+        known = apart.get(number, where[:0])
+        if np.setdiff1d(where, known).size:
+            # Where it shows a second time there is no end to it: forbid it throughout.
+            apart[number] = np.arange(len(both)) if known.size else where
+            found = True
+    return found
+
+
 def by_rules(task: AreaTask, bound: float) -> AreaPlan:
     """The rule-based plan, with what bound there is."""
     plan = rule_based(task.problem, task.costs, task.groups)
@@ -277,16 +284,19 @@ def by_rules(task: AreaTask, bound: float) -> AreaPlan:
 
 def _rule_prices(task: AreaTask, plan: Schedule) -> Floats:
     """One kWh more by the rules: bought, else made by the dearest set, else not served; USD."""
-    area = task.problem.areas[0]
-    prices = np.asarray(area.import_price_usd_per_kwh, dtype=float).copy()
-    full = plan.bought[0] >= np.asarray(area.import_limit_kw, dtype=float) - BOTH_KW
-    dearest = np.zeros(task.problem.count)
-    for number, unit in enumerate(task.problem.units):
-        slope = max(unit.segment_usd_per_kwh, default=0.0)
-        dearest = np.maximum(dearest, slope * plan.on[number])
-    prices[full] = np.maximum(prices, dearest)[full]
-    prices[plan.unserved[0] > BOTH_KW] = area.unserved_cost_usd_per_kwh
-    return prices
+    found = np.zeros((len(task.problem.areas), task.problem.count))
+    for row, area in enumerate(task.problem.areas):
+        prices = np.asarray(area.import_price_usd_per_kwh, dtype=float).copy()
+        full = plan.bought[row] >= np.asarray(area.import_limit_kw, dtype=float) - BOTH_KW
+        dearest = np.zeros(task.problem.count)
+        for number, unit in enumerate(task.problem.units):
+            if unit.area == area.id:
+                slope = max(unit.segment_usd_per_kwh, default=0.0)
+                dearest = np.maximum(dearest, slope * plan.on[number])
+        prices[full] = np.maximum(prices, dearest)[full]
+        prices[plan.unserved[row] > BOTH_KW] = area.unserved_cost_usd_per_kwh
+        found[row] = prices
+    return found
 
 
 def trivial_bound(arrays: LinearArrays) -> float:
@@ -318,9 +328,10 @@ def first_guess(
 
 
 def marginal(problem: PlanProblem, built: Built, duals: Floats) -> tuple[Floats, Floats]:
-    """Price from the balance rows; energy values from the stores' energy rows, USD/kWh."""
+    """Prices from the balance rows; energy values from the stores' energy rows, USD/kWh."""
     step_h = problem.step_s / SECONDS_PER_HOUR
     values = np.zeros((len(built.stores), problem.count))
     for number, columns in enumerate(built.stores):
         values[number] = -duals[columns.energy_rows]
-    return duals[built.areas[0].rows] / step_h, values
+    prices = np.array([duals[area.rows] for area in built.areas]) / step_h
+    return prices, values

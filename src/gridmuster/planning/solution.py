@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gridmuster.planning.causes import shortfalls
+from gridmuster.planning.emissions import emitted_kg
 from gridmuster.planning.linear import Floats
 from gridmuster.planning.prepare import Group
 from gridmuster.planning.problem import PlanProblem, PlanSolution
 from gridmuster.planning.schedule import Schedule, along_segments, starts
+from gridmuster.planning.starting import start_usd as start_costs
 from gridmuster.units import SECONDS_PER_HOUR
 
 #: Decimals kept in kW and kWh: a tenth of a watt. Prices keep two more.
@@ -62,7 +64,7 @@ def account(problem: PlanProblem, plan: Schedule) -> Account:
     fuel_usd = start_usd = om_usd = produced = lhv = 0.0
     started = starts(problem, plan)
     for number, unit in enumerate(problem.units):
-        on, power = plan.on[number], plan.power[number]
+        on, power = plan.on[number], plan.power[number] * plan.on[number]
         kwh = float(power.sum()) * step_h
         usd = np.asarray(unit.segment_usd_per_kwh, dtype=float)
         burns = np.asarray(unit.segment_fuel_per_kwh, dtype=float)
@@ -70,9 +72,11 @@ def account(problem: PlanProblem, plan: Schedule) -> Account:
         fuel = unit.no_load_fuel_per_h * on + along_segments(unit, burns, power)
         fuel_usd += float(cost.sum()) * step_h - unit.om_usd_per_kwh * kwh
         om_usd += unit.om_usd_per_kwh * kwh
-        start_usd += unit.start_cost_usd * float(started[number].sum())
-        produced += kwh
-        lhv += float(fuel.sum()) * step_h * unit.fuel_lhv_kwh_per_unit
+        classes = [unit.start_cost_usd, *(one.cost_usd for one in unit.start_classes)]
+        start_usd += float(start_costs(unit, classes, on, problem.step_s).sum())
+        produced += float(plan.power[number].sum()) * step_h
+        burnt = float(fuel.sum()) * step_h + unit.start_fuel * float(started[number].sum())
+        lhv += burnt * unit.fuel_lhv_kwh_per_unit
     for number, store in enumerate(problem.stores):
         om_usd += store.cycle_cost_usd_per_kwh * float(plan.discharge[number].sum()) * step_h
     for number, renewable in enumerate(problem.renewables):
@@ -143,4 +147,9 @@ def answer(
         fuel_lhv_kwh=money.fuel_lhv_kwh,
         lolp=risk[0],
         eens_kwh=risk[1],
+        link_kw={one.id: _series(plan.link[n]) for n, one in enumerate(problem.links)},
+        link_reserve_kw={
+            one.id: _series(plan.link_reserve[n]) for n, one in enumerate(problem.links)
+        },
+        emission_kg=emitted_kg(problem, plan)[0],
     )

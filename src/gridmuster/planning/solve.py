@@ -72,7 +72,11 @@ def _proof(found: list[tuple[AreaTask, AreaPlan]], seconds: float) -> Proof:
         objective_usd=sum(plan.objective_usd for plan in plans),
         lower_bound_usd=sum(plan.bound_usd for plan in plans),
         seconds=seconds,
-        prices={task.problem.areas[0].id: _rounded(plan.prices) for task, plan in found},
+        prices={
+            area.id: _rounded(prices)
+            for task, plan in found
+            for area, prices in zip(task.problem.areas, plan.prices, strict=True)
+        },
         energy_values={
             store.id: _rounded(values)
             for task, plan in found

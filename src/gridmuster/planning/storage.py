@@ -2,6 +2,9 @@
 
     e(t) = (1 - self_discharge)^h e(t-1) + eta_c c(t) h - d(t) h / eta_d
 
+Wished bounds of the hour are priced by the worst breach, like a wished end, and a little by each,
+so that a wish that holds for long is not worth more than serving demand.
+
 Charging and discharging at once only pays where energy is worth less than nothing; there (and
 where a solution shows it) a binary forbids it.
 """
@@ -33,6 +36,7 @@ class StoreColumns:
     energy: Ints
     floor: Ints | None
     end: Ints
+    hour: Ints | None
     energy_rows: Ints
     lowest: Floats
     doubtful: Ints
@@ -85,7 +89,43 @@ def add_store(
     wish = model.rows(1, min(store.end_min_kwh, store.max_energy_kwh), INF)
     model.entries(wish, energy[-1:], 1.0)
     model.entries(wish, end, 1.0)
-    return StoreColumns(charge, discharge, energy, floor, end, rows, lowest, doubtful, full)
+    hour = _hours(model, store, energy, unserved_usd)
+    return StoreColumns(charge, discharge, energy, floor, end, hour, rows, lowest, doubtful, full)
+
+
+def wished_kwh(store: PlanStore, count: int) -> tuple[Floats, Floats]:
+    """(Least, most energy wished at the end of each interval), within what the store can hold."""
+    low = np.asarray(store.energy_low_kwh or np.zeros(count), dtype=float)
+    high = np.asarray(store.energy_high_kwh or np.full(count, INF), dtype=float)
+    return np.minimum(low, store.max_energy_kwh), np.maximum(high, store.min_energy_kwh)
+
+
+def beyond_wishes(store: PlanStore, energy_kwh: Floats) -> Floats:
+    """Energy beyond the wished bounds of the hour, kWh."""
+    low, high = wished_kwh(store, len(energy_kwh))
+    return np.asarray(np.maximum(np.maximum(low - energy_kwh, energy_kwh - high), 0.0))
+
+
+def _hours(model: LinearModel, store: PlanStore, energy: Ints, unserved_usd: float) -> Ints | None:
+    """Columns of the energy beyond wished bounds, and the worst of them; None without wishes."""
+    if not store.energy_low_kwh and not store.energy_high_kwh:
+        return None
+    count = len(energy)
+    low, high = wished_kwh(store, count)
+    beyond = model.columns(count, 0.0, INF, STORE_FLOOR_SHARE * unserved_usd / count)
+    worst = model.columns(1, 0.0, INF, STORE_END_SHARE * unserved_usd)
+    at = np.flatnonzero(low > 0.0)
+    rows = model.rows(len(at), low[at], INF)
+    model.entries(rows, energy[at], 1.0)
+    model.entries(rows, beyond[at], 1.0)
+    at = np.flatnonzero(high < store.max_energy_kwh)
+    rows = model.rows(len(at), -INF, high[at])
+    model.entries(rows, energy[at], 1.0)
+    model.entries(rows, beyond[at], -1.0)
+    rows = model.rows(count, 0.0, INF)
+    model.entries(rows, worst, 1.0)
+    model.entries(rows, beyond, -1.0)
+    return beyond
 
 
 def _rest_below_floor(

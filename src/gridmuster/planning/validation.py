@@ -57,47 +57,11 @@ def check(problem: PlanProblem) -> None:
         _check_unit(unit, problem.count)
     for store in problem.stores:
         _check_store(store, problem.count)
-    _refuse_unplanned(problem)
     for renewable in problem.renewables:
         _check_renewable(renewable, problem.count)
     _check_weights("weights", problem.weights)
     for key, weights in problem.objectives.items():
         _check_weights(f"objectives[{key}]", weights)
-
-
-_UNIT_UNPLANNED = (
-    "start_classes",
-    "start_power_kw",
-    "start_fuel",
-    "starting_s",
-    "start_max_kw",
-    "stop_max_kw",
-    "ramp_down_kw_per_s",
-    "fuel_deliveries",
-    "fuel_room",
-    "run_h_value_usd_per_h",
-    "windows",
-    "maintenance",
-)
-
-
-def _refuse_unplanned(problem: PlanProblem) -> None:
-    """No plan is made as if a limit that it does not keep were not there."""
-    found = [
-        f"unit {unit.id}: {name}"
-        for unit in problem.units
-        for name in _UNIT_UNPLANNED
-        if getattr(unit, name) not in (None, 0.0, [])
-    ]
-    found += [
-        f"store {store.id}: energy_low_kwh, energy_high_kwh"
-        for store in problem.stores
-        if store.energy_low_kwh or store.energy_high_kwh
-    ]
-    found += [f"link {link.id}" for link in problem.links]
-    found += [f"emission cap {cap.id}" for cap in problem.emission_caps]
-    if found:
-        raise PlanningError(f"{found[0]}: the planner cannot keep it; leave it out")
 
 
 def check_limits(limits: PlanLimits) -> None:
