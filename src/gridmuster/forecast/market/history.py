@@ -139,8 +139,7 @@ class Column:
         return found
 
     def latest_ms(self, issue_ms: Ints) -> Ints:
-        """Start of the newest interval published by each issue, ms; before the first: one step
-        before the column."""
+        """Start of the newest interval published by each issue, ms; none: a step before all."""
         if not self._not_later:
             # known_ms may fall again (gaps, whole days at once): from the end, the earliest so far.
             self._not_later.append(np.minimum.accumulate(self.known_ms[::-1])[::-1])

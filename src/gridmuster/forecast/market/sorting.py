@@ -199,7 +199,8 @@ class _Laid:
         published = self.rows.published_ms.get(self.name)
         known_ms = published[keep] if published is not None else self._known(start_ms)
         order = np.lexsort((known_ms[good], start_ms[good]))
-        begun, told, known = (a[good][order] for a in (start_ms, values, known_ms))
+        begun, known = start_ms[good][order], known_ms[good][order]
+        told = values[good][order]
         first = np.concatenate([[True], begun[1:] != begun[:-1]])
         later = self._later(begun, told, first, notices)
         origin = int(begun[0])

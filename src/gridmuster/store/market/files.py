@@ -173,8 +173,9 @@ class _Table:
             for area, column in rule.areas.items() or [(source.area, rule.column)]:
                 by_area.setdefault(area, []).append((name, column))
         if source.area_column:
+            told = f'CAST("{source.area_column}" AS VARCHAR)'
             names = self._link.execute(
-                f'SELECT DISTINCT CAST("{source.area_column}" AS VARCHAR) AS a FROM given ORDER BY a'
+                f"SELECT DISTINCT {told} AS a FROM given ORDER BY a"
             ).fetchall()
             lots = {str(row[0]): by_area.get("", []) for row in names}
         else:
@@ -207,9 +208,9 @@ class _Table:
             return f'epoch_ms(CAST("{column}" AS TIMESTAMP))', True
         if kind != "VARCHAR":
             raise self._fault(column, kind, "times are no numbers", "text or timestamps")
+        dated = f'(regexp_matches("{column}", \'{OFFSET}\') AND length("{column}") > 10)'
         row = self._link.execute(
-            f'SELECT bool_and(regexp_matches("{column}", \'{OFFSET}\') AND length("{column}") > 10), '
-            f'bool_or(regexp_matches("{column}", \'{OFFSET}\') AND length("{column}") > 10) FROM given'
+            f"SELECT bool_and({dated}), bool_or({dated}) FROM given"
         ).fetchone()
         every, some = row if row else (False, False)
         if some and not every:
@@ -250,9 +251,8 @@ class _Table:
         for column, stamp in zip(times, stamps, strict=True):
             if (stamp == -1).any():
                 raise self._fault(column, "an empty cell", "every row has its times", "a time")
-        return stamps, [
-            np.asarray(a.astype(np.float64).filled(np.nan)) for a in arrays[len(times) :]
-        ]
+        numbers = [np.ma.asarray(a, np.float64).filled(np.nan) for a in arrays[len(times) :]]
+        return stamps, numbers
 
     def _fault(self, place: str, value: str, limit: str, expected: str) -> FleetError:
         return FleetError([Fault(str(self.path), f"column {place}", value, limit, expected)])
