@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reset": ("watch", "Reset an emergency stop or a lock-out (admin)."),
     "compare": ("compare", "Plan a fleet's day under the four objectives, side by side."),
     "solve": ("solve", "Plan a unit-commitment case of others, with a proven bound."),
+    "adequacy": ("adequacy", "Compute a case's odds of losing load, or of surviving an outage."),
     "check-schedule": ("solve", "Price a schedule of a case and list what it breaks."),
     "report": ("journal", "Report what happened, from the journal alone."),
     "replay": ("journal", "Prove that a journal gives the same commands again."),
