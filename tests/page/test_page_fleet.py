@@ -88,6 +88,18 @@ def row(page: Page, index: int) -> Any:
     return page.locator(f'[role="row"][aria-rowindex="{index + 2}"]')
 
 
+def test_the_slash_goes_to_the_filter_unless_somebody_types(
+    browser: Browser, crowd: Center
+) -> None:
+    page = opened(browser, crowd, 1200, "#/fleet")
+    box = page.get_by_role("combobox", name="Filter")
+    page.locator("body").press("/")
+    expect(box).to_be_focused()
+    page.keyboard.type("a/b")
+    expect(box).to_have_value("a/b")
+    page.context.close()
+
+
 def test_any_row_of_a_hundred_thousand_is_scrolled_to_and_few_are_in_the_page(table: Page) -> None:
     grid = table.get_by_role("grid")
     for index in (0, 50_000, 99_990, 33_333, 7):

@@ -232,12 +232,51 @@ def test_a_window_is_reported_and_prints_without_controls(browser: Browser, even
     expect(report).to_be_visible()
     for control in ("Play", "Report", "Print", "Event after", "Sign out"):
         expect(page.get_by_role("button", name=control, exact=True)).to_be_hidden()
-    expect(page.get_by_role("slider")).to_be_hidden()
+    expect(page.get_by_role("slider", name="Instant")).to_be_hidden()
     expect(page.get_by_role("navigation", name="Pages")).to_be_hidden()
     assert page.locator("main").evaluate("(e) => getComputedStyle(e).overflow") == "visible"
     pdf = page.pdf(prefer_css_page_size=True)
     # A4 in points.
     assert re.search(rb"/MediaBox\s*\[0 0 59[45][.\d]* 84[12]", pdf)
+    page.context.close()
+
+
+def window(page: Page) -> list[str]:
+    """The two fields of the report's window."""
+    return [page.get_by_label(name, exact=True).input_value() for name in ("from", "until")]
+
+
+def test_the_window_is_chosen_by_presets_keys_and_dragging(
+    browser: Browser, evening: Shown
+) -> None:
+    page = opened(browser, evening, evening.instants[10])
+    page.get_by_role("button", name="Last hour", exact=True).click()
+    assert f"until={evening.instants[-1]}" in page.url
+    page.get_by_label("from", exact=True).fill("2024-07-16T18:05:00")
+    page.get_by_label("until", exact=True).fill("2024-07-16T18:10:00")
+    end = page.get_by_role("slider", name="End of the report's window")
+    end.press("ArrowRight")
+    end.press("Shift+ArrowRight")
+    assert window(page) == ["2024-07-16T18:05", "2024-07-16T18:11:04"]
+    start = page.get_by_role("slider", name="Start of the report's window")
+    start.press("PageUp")
+    assert window(page) == ["2024-07-16T18:10:04", "2024-07-16T18:11:04"]
+    box = start.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = int(start.get_attribute("aria-valuenow") or 0)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 60, y, steps=4)
+    page.mouse.up()
+    moved = before - int(start.get_attribute("aria-valuenow") or 0)
+    width = page.locator("svg.profile").bounding_box()
+    least, most = (int(start.get_attribute(f"aria-value{one}") or 0) for one in ("min", "max"))
+    assert width is not None
+    assert moved == pytest.approx(60 / width["width"] * (most - least), rel=0.05)
+    page.get_by_role("button", name="This event", exact=True).click()
+    first, last = window(page)
+    assert first < last and f"{first} {last}" != "2024-07-16T18:10:04 2024-07-16T18:11:04"
     page.context.close()
 
 

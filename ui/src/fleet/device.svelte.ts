@@ -1,7 +1,7 @@
 // One device, asked for again every two seconds: all about it, and what is new of its samples.
 
 import { get } from "../lib/api";
-import { joined, MANY } from "./trace";
+import { askAfter, joined } from "./trace";
 import type { DeviceDossier, DeviceTrace } from "./types";
 
 const EVERY_MS = 2000;
@@ -44,8 +44,8 @@ export class DeviceFile {
     const flight = new AbortController();
     this.#flight = flight;
     const path = `/devices/${encodeURIComponent(this.#id)}`;
-    const known = this.trace && this.trace.times_ms.length < MANY ? this.trace : null;
-    const after = known?.times_ms.at(-1) ?? 0;
+    const after = askAfter(this.trace);
+    const known = after ? this.trace : null;
     try {
       const [dossier, trace] = await Promise.all([
         get<DeviceDossier>(`${path}/dossier`, flight.signal),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { blocks, joined, plotted } from "./trace";
+import { askAfter, blocks, joined, MANY, plotted } from "./trace";
 import type { DeviceDossier, DeviceTrace, DeviceView } from "./types";
 import { why } from "./why";
 
@@ -17,6 +17,8 @@ const TRACE: DeviceTrace = {
     { state: "idle", since_ms: 0, until_ms: 25_000, seen: false },
     { state: "running", since_ms: 25_000, until_ms: null, seen: true },
   ],
+  back_to_ms: 0,
+  reading_back: false,
 };
 
 describe("a trace", () => {
@@ -34,6 +36,14 @@ describe("a trace", () => {
     expect(both.power_kw).toEqual([1, null, 3, 4, 5]);
     expect(joined(both, { ...news, at_ms: 60_000 }).times_ms).toEqual(both.times_ms);
     expect(joined(both, { ...news, device: "b" }).times_ms).toEqual([40_000, 50_000]);
+  });
+  it("is asked for anew while older samples come back, and when it has grown too long", () => {
+    expect(askAfter(null)).toBe(0);
+    expect(askAfter(TRACE)).toBe(40_000);
+    expect(askAfter({ ...TRACE, reading_back: true })).toBe(0);
+    expect(askAfter({ ...TRACE, times_ms: Array.from({ length: MANY }, (_, n) => n) })).toBe(0);
+    const idle = joined(TRACE, { ...TRACE, times_ms: [], power_kw: [], at_ms: 50_000, back_to_ms: -9 });
+    expect([idle.times_ms, idle.back_to_ms, idle.at_ms]).toEqual([TRACE.times_ms, -9, 50_000]);
   });
   it("is followed by the plan, from now to its end", () => {
     const columns = plotted(TRACE, 20_000, 90_000, [7, 8, 9], 30_000, 20);
@@ -92,6 +102,7 @@ function dossier(device: Partial<DeviceView>, more: Partial<DeviceDossier> = {})
     decisions: [],
     alarms: [],
     characteristics: [],
+    back_to_ms: 0,
     ...more,
   };
 }

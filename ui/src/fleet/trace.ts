@@ -14,12 +14,21 @@ export interface Plotted {
 /** Samples that are kept before all are fetched anew, thinned by the center. */
 export const MANY = 3000;
 
+/** The instant after which samples are still to be asked for; 0: all of them.
+ *
+ * Anew when there are too many, and while older ones come back from the journal.
+ */
+export function askAfter(known: DeviceTrace | null): number {
+  if (!known || known.times_ms.length >= MANY || known.reading_back) return 0;
+  return known.times_ms.at(-1) ?? 0;
+}
+
 /** What is known with what is new behind it; states are always told whole. */
 export function joined(old: DeviceTrace | null, news: DeviceTrace): DeviceTrace {
   const last = old?.times_ms.at(-1) ?? 0;
   if (!old || old.device !== news.device) return news;
   const from = news.times_ms.findIndex((at) => at > last);
-  if (from < 0) return { ...old, at_ms: news.at_ms, states: news.states };
+  if (from < 0) return { ...news, times_ms: old.times_ms, power_kw: old.power_kw, setpoint_kw: old.setpoint_kw, level: old.level };
   return {
     ...news,
     times_ms: [...old.times_ms, ...news.times_ms.slice(from)],

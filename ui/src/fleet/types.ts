@@ -71,6 +71,9 @@ export interface DeviceTrace {
   setpoint_kw: (number | null)[];
   level: (number | null)[];
   states: StateSpan[];
+  /** Nothing is known of before that; while reading_back more of it is read from the journal. */
+  back_to_ms: number;
+  reading_back: boolean;
 }
 
 /** A device's row of the stream, with its age in place of the moment it was heard, and its plan. */
@@ -158,4 +161,5 @@ export interface DeviceDossier {
   decisions: DecisionRow[];
   alarms: PastAlarm[];
   characteristics: Characteristic[];
+  back_to_ms: number;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clusters, evenly, kindWord, neighbour, range, sum, windowPicture, type Mark, type Series, type Span, type Trend } from "./past";
+import { clusters, evenly, eventAround, kindWord, movedEnd, neighbour, range, sum, windowPicture, type Mark, type Series, type Span, type Trend } from "./past";
 
 function series(area: string, demand: (number | null)[], types: Record<string, (number | null)[]> = {}): Series {
   const same = (value: number): (number | null)[] => demand.map((kw) => (kw === null ? null : value));
@@ -70,5 +70,27 @@ describe("the slider's range", () => {
     expect(range(span, 10_000, 50_000)).toEqual([45_000, 55_000]);
     expect(range(span, 10_000, 100_500)).toEqual([91_000, 101_000]);
     expect(range(span, 10_000, 0)).toEqual([1000, 11_000]);
+  });
+});
+
+describe("the window of a report", () => {
+  const minute = 60_000;
+  const at = (m: number, kind = "start"): Mark => ({ at_ms: m * minute, kind, subject: "x", text: "" });
+  const span = { first_ms: 0, last_ms: 300 * minute } as Span;
+  it("is the nearest event with all that follows closely", () => {
+    const marks = [at(20), at(100), at(108), at(117, "failure"), at(128, "session"), at(200)];
+    expect(eventAround(marks, 104 * minute, span)).toEqual([95 * minute, 127 * minute]);
+    expect(eventAround(marks, 0, span)).toEqual([15 * minute, 30 * minute]);
+    expect(eventAround(marks, 299 * minute, span)).toEqual([195 * minute, 210 * minute]);
+    expect(eventAround([at(1), at(299)], 0, span)).toEqual([0, 11 * minute]);
+    expect(eventAround([at(128, "session")], 128 * minute, span)).toBeNull();
+  });
+  it("has ends that stay in order and within the range", () => {
+    const range: [number, number] = [10 * minute, 90 * minute];
+    expect(movedEnd([20 * minute, 40 * minute], 0, 30 * minute, range)).toEqual([30 * minute, 40 * minute]);
+    expect(movedEnd([20 * minute, 40 * minute], 0, 60 * minute, range)).toEqual([39 * minute, 40 * minute]);
+    expect(movedEnd([20 * minute, 40 * minute], 1, 0, range)).toEqual([20 * minute, 21 * minute]);
+    expect(movedEnd([20 * minute, 40 * minute], 1, 200 * minute, range)).toEqual([20 * minute, 90 * minute]);
+    expect(movedEnd([20 * minute, 40 * minute], 0, 25 * minute + 499, range)).toEqual([25 * minute, 40 * minute]);
   });
 });

@@ -292,6 +292,39 @@ export function neighbour(marks: readonly Mark[], atMs: number, forward: boolean
   return forward ? marks.find((mark) => mark.at_ms > atMs) : marks.findLast((mark) => mark.at_ms < atMs);
 }
 
+/** So long without a mark ends an event, ms; what is told before its first and after its last. */
+const QUIET_MS = 10 * 60_000;
+const LEAD_MS = 5 * 60_000;
+const TAIL_MS = 10 * 60_000;
+
+/** The window of the event that is nearest to an instant; null: nothing was notable. */
+export function eventAround(marks: readonly Mark[], atMs: number, span: Span): [number, number] | null {
+  const notable = marks.filter((mark) => mark.kind !== "session");
+  if (!notable.length) return null;
+  const away = (mark: Mark): number => Math.abs(mark.at_ms - atMs);
+  let first = notable.reduce((best, mark, n) => (away(mark) < away(notable[best]!) ? n : best), 0);
+  let last = first;
+  while (first > 0 && notable[first]!.at_ms - notable[first - 1]!.at_ms <= QUIET_MS) first -= 1;
+  while (last + 1 < notable.length && notable[last + 1]!.at_ms - notable[last]!.at_ms <= QUIET_MS) last += 1;
+  return [
+    Math.max(span.first_ms, notable[first]!.at_ms - LEAD_MS),
+    Math.min(span.last_ms, notable[last]!.at_ms + TAIL_MS),
+  ];
+}
+
+/** Where an end of a window goes when it is moved: within the slider's range, never past the other. */
+export function movedEnd(
+  window: readonly [number, number],
+  which: 0 | 1,
+  toMs: number,
+  range: readonly [number, number],
+): [number, number] {
+  const at = Math.round(Math.min(Math.max(toMs, range[0]), range[1]) / 1000) * 1000;
+  return which === 0
+    ? [Math.min(at, window[1] - 60_000), window[1]]
+    : [window[0], Math.max(at, window[0] + 60_000)];
+}
+
 /** The part of the journal that a slider shows, around an instant; never beyond what there is. */
 export function range(span: Span, lengthMs: number, atMs: number): [number, number] {
   const whole = Math.max(1000, span.last_ms - span.first_ms);

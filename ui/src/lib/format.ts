@@ -13,31 +13,37 @@ function known(value: Maybe): value is number {
   return value !== null && value !== undefined && Number.isFinite(value);
 }
 
+/** What rounds to nothing has no sign. */
+function shown(format: Intl.NumberFormat, value: number): string {
+  const text = format.format(value);
+  return /[1-9]/.test(text) ? text : text.replace("-", "");
+}
+
 /** A plain number with thousands set apart. */
 export function number(value: Maybe, digits = 0): string {
   if (!known(value)) return UNKNOWN;
-  return digits === 0 ? whole.format(value) : digits === 1 ? tenth.format(value) : cents.format(value);
+  return shown(digits === 0 ? whole : digits === 1 ? tenth : cents, value);
 }
 
 /** Power, kW or MW by the size of `of` (default: the value itself), so that a column keeps one unit. */
 export function power(kw: Maybe, of: number = known(kw) ? kw : 0): string {
   if (!known(kw)) return UNKNOWN;
-  if (Math.abs(of) >= 10_000) return `${cents.format(kw / 1000)} MW`;
-  return `${Math.abs(of) < 10 ? tenth.format(kw) : whole.format(kw)} kW`;
+  if (Math.abs(of) >= 10_000) return `${shown(cents, kw / 1000)} MW`;
+  return `${shown(Math.abs(of) < 10 ? tenth : whole, kw)} kW`;
 }
 
 export function energy(kwh: Maybe): string {
   if (!known(kwh)) return UNKNOWN;
-  if (Math.abs(kwh) >= 10_000) return `${cents.format(kwh / 1000)} MWh`;
-  return `${Math.abs(kwh) < 100 ? tenth.format(kwh) : whole.format(kwh)} kWh`;
+  if (Math.abs(kwh) >= 10_000) return `${shown(cents, kwh / 1000)} MWh`;
+  return `${shown(Math.abs(kwh) < 100 ? tenth : whole, kwh)} kWh`;
 }
 
 export function price(usdPerMwh: Maybe): string {
-  return known(usdPerMwh) ? `${cents.format(usdPerMwh)} USD/MWh` : UNKNOWN;
+  return known(usdPerMwh) ? `${shown(cents, usdPerMwh)} USD/MWh` : UNKNOWN;
 }
 
 export function money(usd: Maybe): string {
-  return known(usd) ? `${cents.format(usd)} USD` : UNKNOWN;
+  return known(usd) ? `${shown(cents, usd)} USD` : UNKNOWN;
 }
 
 export function percent(share: Maybe, digits = 0): string {

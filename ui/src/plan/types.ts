@@ -56,6 +56,8 @@ export interface PlanDocument {
   devices: PlanDevice[];
   shortfalls_total: number;
   shortfalls: Shortfall[];
+  /** It was made before the center began, and read back from its journal. */
+  restored: boolean;
 }
 
 export interface Limit {

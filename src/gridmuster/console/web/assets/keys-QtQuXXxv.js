@@ -1,0 +1,1 @@
+function e(e){return e instanceof HTMLInputElement||e instanceof HTMLSelectElement||e instanceof HTMLTextAreaElement}function t(t){let n=t.ctrlKey||t.metaKey||t.altKey;return t.key===`/`&&!n&&!e(t.target)}export{t};

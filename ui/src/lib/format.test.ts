@@ -1,0 +1,24 @@
+import { describe, expect, it } from "vitest";
+import { energy, money, number, percent, power, price } from "./format";
+
+describe("what rounds to nothing", () => {
+  it("has no sign, whatever its unit", () => {
+    expect(power(-2, 20_000)).toBe("0.00 MW");
+    expect(power(-0.04)).toBe("0.0 kW");
+    expect(power(-0.4, 100)).toBe("0 kW");
+    expect(energy(-0.01)).toBe("0.0 kWh");
+    expect(price(-0.001)).toBe("0.00 USD/MWh");
+    expect(money(-0)).toBe("0.00 USD");
+    expect([number(-0.4), number(-0.04, 1), number(-0.004, 2)]).toEqual(["0", "0.0", "0.00"]);
+    expect(percent(-0.001)).toBe("0 %");
+  });
+});
+
+describe("what is below nothing", () => {
+  it("keeps its sign", () => {
+    expect(power(-5, 20_000)).toBe("-0.01 MW");
+    expect(power(-20_400)).toBe("-20.40 MW");
+    expect(number(-1234.5, 1)).toBe("-1,234.5");
+    expect(power(-0.06)).toBe("-0.1 kW");
+  });
+});
