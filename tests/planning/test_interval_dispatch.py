@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gridmuster.errors import PlanningError
 from gridmuster.planning.interval import (
+    Crew,
     Exchange,
     IntervalAnswer,
     IntervalNeed,
@@ -324,10 +325,11 @@ def test_many_units_are_dispatched_exactly(kind: str, count: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_order_and_threads_change_nothing(kind: str) -> None:
-    units = fleet(7, 50_000, kind)
+    units = fleet(7, 500_000, kind)
     need = IntervalNeed(float(units.low_kw.sum() + 0.4 * (units.high_kw - units.low_kw).sum()))
     answer = dispatch_interval([units], need)
-    shared = dispatch_interval([units], need, threads=2)
+    with Crew(2) as crew:
+        shared = dispatch_interval([units], need, crew)
     assert shared.power_kw[0].tobytes() == answer.power_kw[0].tobytes()
     order = np.random.default_rng(1).permutation(units.count)
     columns = (units.price_usd_per_kwh, units.gain, units.low_kw, units.high_kw)

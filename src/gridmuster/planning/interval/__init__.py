@@ -11,9 +11,11 @@ from gridmuster.planning.interval.dispatch import (
     Unmet,
     dispatch_interval,
 )
+from gridmuster.planning.interval.search import Crew
 from gridmuster.planning.interval.units import QuadraticUnits, SteppedUnits
 
 __all__ = [
+    "Crew",
     "Exchange",
     "IntervalAnswer",
     "IntervalNeed",

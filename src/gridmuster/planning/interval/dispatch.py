@@ -111,7 +111,7 @@ class IntervalAnswer:
 
 
 def dispatch_interval(
-    groups: Sequence[Units], need: IntervalNeed, threads: int = 1
+    groups: Sequence[Units], need: IntervalNeed, crew: Crew | None = None
 ) -> IntervalAnswer:
     """Dispatch one interval.
 
@@ -120,17 +120,18 @@ def dispatch_interval(
     Args:
         groups: the units that are on.
         need: what is asked.
-        threads: how many; the answer is the same bit for bit.
+        crew: threads for fleets from some hundred thousand units on; the answer is the same bit
+            for bit without.
 
     Raises:
         PlanningError: when a window or a price makes no sense; the message names it. Needs that
             cannot be met are no error: see ``unmet``.
     """
     _check(need)
-    with Crew(threads) as crew:
-        for units in groups:
-            check_windows(units, crew)
-        return _Interval(groups, need, crew).answer()
+    crew = Crew() if crew is None else crew
+    for units in groups:
+        check_windows(units, crew)
+    return _Interval(groups, need, crew).answer()
 
 
 def _check(need: IntervalNeed) -> None:

@@ -40,6 +40,8 @@ SAMPLE, RUN = 4_096, 16
 DEVIATIONS = 3.0
 #: The second pair of prices lies this much closer together than the first.
 CLOSER = 64.0
+#: Chunks from which on it pays to wake another thread.
+WORTH_SHARING = 24
 #: After so many passes the ends are halved.
 PATIENCE = 4
 
@@ -111,11 +113,13 @@ Work = Callable[[tuple[int, int]], None]
 class Crew:
     """Threads that share out chunks; the caller's own thread is one of them.
 
+    How the chunks are shared out changes no result.
+
     Args:
         threads: how many, the caller included.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int = 1) -> None:
         self._others = ThreadPoolExecutor(threads - 1) if threads > 1 else None
         self._threads = threads
 
@@ -128,7 +132,7 @@ class Crew:
 
     def run(self, chunks: int, work: Work) -> None:
         """Do chunks 0 to before ``chunks``, a run of neighbours to each thread."""
-        if self._others is None or chunks < 2 * self._threads:
+        if self._others is None or chunks < WORTH_SHARING:
             work((0, chunks))
             return
         edges = [chunks * k // self._threads for k in range(self._threads + 1)]
@@ -257,7 +261,12 @@ class PriceSearch:
             fixed_b += float(totals[1] - totals[3])
             if listing:
                 counts = sums[:, 4].astype(np.int64)
-                rows.append(listed[np.arange(LISTED) < counts[:, None]])
+                rows.append(
+                    np.concatenate(
+                        [row[:count] for row, count in zip(listed, counts, strict=True) if count]
+                        or [listed[0, :0]]
+                    )
+                )
                 complete = complete and bool(counts.max() <= LISTED)
         bending = _gathered(self._parts, rows) if listing else np.empty((4, 0))
         return _Sums(sum_a, sum_b, bending, complete, (fixed_a, fixed_b))
