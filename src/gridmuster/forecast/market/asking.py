@@ -93,24 +93,27 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """One wish and the same wish on the days before, to learn from.
+    """One wish and the same wish at earlier times, to learn from.
 
     Args:
         target: a column of the history.
         issue_ms: when the forecast is issued, ms.
         starts_ms: starts of the intervals wanted, ms.
+        every_ms: how long before each wish the one before it was, ms: a day, or for the next few
+            hours an hour.
     """
 
     target: str
     issue_ms: int
     starts_ms: Ints
+    every_ms: int = MS_PER_DAY
 
     def asks(self, history: MarketHistory, from_ms: int, to_ms: int) -> Asks:
-        """The wish on each day whose first interval begins in a span, itself last."""
+        """The wishes whose first interval begins in a span, by rising issue."""
         first = int(self.starts_ms.min())
-        back = max(0, (first - max(from_ms, history.column(self.target).start_ms)) // MS_PER_DAY)
-        ahead = 0 if first < to_ms else -(-(first + 1 - to_ms) // MS_PER_DAY)
-        shifts = np.arange(-back, 1 - ahead, dtype=np.int64) * MS_PER_DAY
+        back = max(0, (first - max(from_ms, history.column(self.target).start_ms)) // self.every_ms)
+        ahead = 0 if first < to_ms else -(-(first + 1 - to_ms) // self.every_ms)
+        shifts = np.arange(-back, 1 - ahead, dtype=np.int64) * self.every_ms
         issue_ms = np.repeat(self.issue_ms + shifts, len(self.starts_ms))
         return Asks(issue_ms, (shifts[:, None] + self.starts_ms).ravel())
 

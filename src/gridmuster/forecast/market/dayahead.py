@@ -134,8 +134,6 @@ def _chosen(gram: Floats, covariances: Floats, outcomes: Floats) -> Floats:
 
 def kernel(table: DayTable, span: Span, window: int) -> Floats:
     """Forecasts of the kernel regression, ``(days, 24)``; arguments and result as `lear`."""
-    from scipy.linalg import solve
-
     found = np.full((span.last - span.first, HOURS), np.nan)
     share = np.array([BLOCK_WEIGHTS.get(int(block), 1.0) for block in table.blocks])
     share /= np.sqrt((share**2).sum())
@@ -150,8 +148,7 @@ def kernel(table: DayTable, span: Span, window: int) -> Floats:
         squares = (inputs**2).sum(axis=1)
         distances = squares[:, None] + squares[:count] - 2.0 * products
         near = np.exp(-WIDTH * distances) + STRAIGHT * products
-        # The ridge makes the matrix positive definite: a sum of two kernels is at least half so.
-        kept = solve(near[:count] + RIDGE * np.eye(count), scaled.outcomes, assume_a="pos")
+        kept = np.linalg.solve(near[:count] + RIDGE * np.eye(count), scaled.outcomes)
         found[row - span.first : end - span.first] = scaled.back(near[count:] @ kept)
     return found
 
