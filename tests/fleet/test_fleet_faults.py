@@ -37,6 +37,21 @@ def curve(*fuel_per_h: float) -> list[dict[str, float]]:
     ]
 
 
+#: A second area, beside the first.
+AREA: dict[str, Any] = {
+    "id": "west",
+    "border": {
+        "coordinates": [[[-99.0, 30.0], [-98.0, 30.0], [-98.0, 31.0], [-99.0, 31.0], [-99.0, 30.0]]]
+    },
+    "connection": {"import_limit_kw": 100.0},
+}
+WIRE = [[-97.5, 30.5], [-97.2, 30.2]]
+
+
+def line(kind: str, coordinates: list[Any]) -> dict[str, Any]:
+    return {"type": kind, "coordinates": coordinates}
+
+
 SINGLE = {
     "unknown field": (
         [("sites[0].latitud", 30.5)],
@@ -360,6 +375,88 @@ SINGLE = {
         ],
         "areas[0].connection",
         "an islanded area needs a grid-forming device",
+    ),
+    "a feeder of another area": (
+        [
+            ("areas[1]", {**AREA, "feeders": [{"id": "west-1"}]}),
+            ("areas[0].feeders", [{"id": "north-1"}]),
+            ("sites[0].feeder", "west-1"),
+        ],
+        "sites[0].feeder",
+        "that feeder is of area west, the site of north",
+    ),
+    "a feeder that is not there": (
+        [("areas[0].feeders", [{"id": "north-1"}]), ("sites[0].feeder", "nort-1")],
+        "sites[0].feeder",
+        "area north has no such feeder (did you mean north-1?)",
+    ),
+    "a feeder where there is none": (
+        [("sites[0].feeder", "north-1")],
+        "sites[0].feeder",
+        "area north has no such feeder",
+    ),
+    "a feeder's id twice": (
+        [("areas[0].feeders", [{"id": "north-1"}, {"id": "north-2"}, {"id": "north-1"}])],
+        "areas[0].feeders[2].id",
+        "area north has a feeder of that id already",
+    ),
+    "a feeder's id in two areas": (
+        [
+            ("areas[0].feeders", [{"id": "a"}]),
+            ("areas[1]", {**AREA, "feeders": [{"id": "a"}]}),
+        ],
+        "areas[1].feeders[0].id",
+        "area north has a feeder of that id already",
+    ),
+    "a feeder that carries nothing": (
+        [("areas[0].feeders", [{"id": "north-1", "limit_kw": 0}])],
+        "areas[0].feeders[0].limit_kw",
+        "must be above 0",
+    ),
+    "a line of one point": (
+        [("areas[0].feeders", [{"id": "n", "line": line("LineString", [[-97.5, 30.5]])}])],
+        "areas[0].feeders[0].line.coordinates",
+        "must have at least 2",
+    ),
+    "a piece of one point": (
+        [
+            (
+                "areas[0].feeders",
+                [{"id": "n", "line": line("MultiLineString", [WIRE, [[-97.5, 30.5]]])}],
+            )
+        ],
+        "areas[0].feeders[0].line.coordinates[1]",
+        "a line has at least 2 points",
+    ),
+    "a line off the globe": (
+        [("areas[0].feeders", [{"id": "n", "line": line("LineString", [*WIRE, [30.5, -97.5]])}])],
+        "areas[0].feeders[0].line.coordinates[2]",
+        "latitude within 90",
+    ),
+    "a line of another kind": (
+        [("areas[0].feeders", [{"id": "n", "line": line("Polygon", [WIRE])}])],
+        "areas[0].feeders[0].line",
+        "there is no such type",
+    ),
+    "a line of no kind": (
+        [("areas[0].feeders", [{"id": "n", "line": {"coordinates": WIRE}}])],
+        "areas[0].feeders[0].line",
+        "its type is required",
+    ),
+    "a line with a word in it": (
+        [("areas[0].feeders", [{"id": "n", "line": line("LineString", [*WIRE, ["x", 30]])}])],
+        "areas[0].feeders[0].line.coordinates[2][0]",
+        "must be a number",
+    ),
+    "a line with a field too many": (
+        [
+            (
+                "areas[0].feeders",
+                [{"id": "n", "line": {**line("MultiLineString", [WIRE]), "colour": "red"}}],
+            )
+        ],
+        "areas[0].feeders[0].line.colour",
+        "line string has no field colour",
     ),
     "nothing to supply with": (
         [

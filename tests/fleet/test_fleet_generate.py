@@ -196,3 +196,20 @@ def test_thousands_of_sites_keep_their_properties() -> None:
     for area in stressed:
         counted = controllable_kw(fleet, area)
         assert sum(counted) >= 1.6 * excess_kw(fleet, area) + max(counted)
+
+
+@pytest.mark.parametrize("sites", [1, 7, 60, 121])
+def test_every_site_is_on_a_feeder_of_its_area_that_leads_past_it(sites: int) -> None:
+    fleet = generate(sites, 3)
+    feeder_of = {f.id: (area.id, f) for area in fleet.areas for f in area.feeders}
+    for site in fleet.sites:
+        assert site.feeder is not None
+        area, feeder = feeder_of[site.feeder]
+        assert area == site.area and feeder.limit_kw is not None and feeder.line is not None
+        (points,) = feeder.line.lines
+        assert (site.longitude, site.latitude) in points
+        assert site in fleet.sites_of_feeder[feeder.id]
+    assert sum(map(len, fleet.sites_of_feeder.values())) == sites
+    for area in fleet.areas:
+        count = len(fleet.sites_of_area[area.id])
+        assert len(area.feeders) <= 6 and len(area.feeders) >= (2 if count > 11 else 1)

@@ -23,6 +23,7 @@ from gridmuster.fleet.quarter import (
     add_towers,
     non_emergency,
 )
+from gridmuster.fleet.wires import wire
 from gridmuster.units import Fuel
 
 CITY_LATITUDE: Final = 30.27
@@ -104,6 +105,7 @@ def generate(sites: int, seed: int) -> Fleet:
 
        with capacity counted from paralleling sets that are not of the emergency class and from
        stores that last an hour.
+    6. Feeders: one for about seven sites of an area, at most six, from its middle outwards.
 
     Args:
         sites: how many sites, >= 1.
@@ -176,6 +178,7 @@ def _fill(quarter: Quarter, count: int) -> Area:
     stress = low + quarter.rng.random() * (high - low)
     limit_kw = round(peak_kw / stress, -1)
     _add_pump_sets(quarter, COVER * max(0.0, peak_kw - limit_kw))
+    feeders, quarter.sites = wire(quarter.id, quarter.cell, quarter.sites, limit_kw)
     return Area(
         id=quarter.id,
         name=quarter.id.replace("-", " ").capitalize(),
@@ -187,6 +190,7 @@ def _fill(quarter: Quarter, count: int) -> Area:
             export_discount_usd_per_mwh=4.0,
         ),
         loss_fraction=LOSS_FRACTION,
+        feeders=feeders,
     )
 
 

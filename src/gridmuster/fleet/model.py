@@ -37,6 +37,47 @@ class Connection(Part):
     )
 
 
+class LineString(Part):
+    """GeoJSON LineString (RFC 7946): points [longitude, latitude] in their order."""
+
+    type: Literal["LineString"] = Field(description="GeoJSON geometry type")
+    coordinates: tuple[tuple[float, float], ...] = Field(
+        min_length=2, description="points [longitude, latitude], degrees, in their order"
+    )
+
+    @property
+    def lines(self) -> tuple[tuple[tuple[float, float], ...], ...]:
+        """The line as one of several."""
+        return (self.coordinates,)
+
+
+class MultiLineString(Part):
+    """GeoJSON MultiLineString (RFC 7946): the coordinates of several lines."""
+
+    type: Literal["MultiLineString"] = Field(description="GeoJSON geometry type")
+    coordinates: tuple[tuple[tuple[float, float], ...], ...] = Field(
+        min_length=1, description="lines, each of points [longitude, latitude], degrees"
+    )
+
+    @property
+    def lines(self) -> tuple[tuple[tuple[float, float], ...], ...]:
+        """The lines."""
+        return self.coordinates
+
+
+class Feeder(Part):
+    """A line of an area along which some of its sites are connected."""
+
+    id: FleetId
+    name: str = Field(default="", description="what people call it")
+    line: LineString | MultiLineString | None = Field(
+        default=None, discriminator="type", description="GeoJSON line for the map"
+    )
+    limit_kw: float | None = Field(
+        default=None, gt=0, description="most it carries, kW; told to people, not enforced"
+    )
+
+
 class Area(Part):
     """A feeder or microgrid that is balanced as one; islanded when it has no connection."""
 
@@ -49,6 +90,9 @@ class Area(Part):
     )
     unserved_cost_usd_per_kwh: float = Field(default=10.0, gt=0, description="value of lost load")
     objective: str | None = Field(default=None, description="objective or blend for this area")
+    feeders: tuple[Feeder, ...] = Field(
+        default=(), description="its lines; each id once in the whole fleet"
+    )
 
 
 class TransferKind(StrEnum):
@@ -104,6 +148,9 @@ class Site(Part):
         default=Transfer(), description="how its own sources meet the utility"
     )
     tags: tuple[str, ...] = Field(default=(), description="words to find it by")
+    feeder: FleetId | None = Field(
+        default=None, description="id of the feeder of its area that it is on"
+    )
 
 
 class LoadClass(StrEnum):
@@ -188,6 +235,17 @@ class Fleet(Part):
     def end_user_by_id(self) -> dict[str, EndUser]:
         """End-users by id."""
         return {user.id: user for user in self.end_users}
+
+    @cached_property
+    def feeder_by_id(self) -> dict[str, Feeder]:
+        """Feeders of all areas by id."""
+        return {feeder.id: feeder for area in self.areas for feeder in area.feeders}
+
+    @cached_property
+    def sites_of_feeder(self) -> dict[str, tuple[Site, ...]]:
+        """Sites by feeder id, in the fleet's order; every feeder has an entry."""
+        on = [site for site in self.sites if site.feeder is not None]
+        return _grouped(tuple(self.feeder_by_id.values()), tuple(on), "feeder")
 
     @cached_property
     def devices_of_site(self) -> dict[str, tuple[Device, ...]]:

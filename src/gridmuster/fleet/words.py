@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -58,11 +58,12 @@ def faults_of(error: ValidationError, model: type[BaseModel], place: Place) -> I
     """
     items = error.errors(include_url=False)
     places = [tuple(item["loc"]) for item in items]
-    for item, parts in zip(items, places, strict=True):
-        deeper = any(len(p) > len(parts) and p[: len(parts)] == parts for p in places)
+    for item, loc in zip(items, places, strict=True):
+        deeper = any(len(p) > len(loc) and p[: len(loc)] == loc for p in places)
         if item["type"] == "too_short" and deeper:
             # Pydantic leaves out what is wrong inside, then finds too few.
             continue
+        parts = _untagged(model, loc)
         owner, field = field_at(model, parts)
         value = "nothing" if item["type"] == "missing" else shown(item["input"])
         limit, expected = _words(item["type"], item, parts, owner, field)
@@ -85,6 +86,10 @@ def _words(
         known = list(owner.model_fields)
         limit = f"{word_for(owner)} has no field {name}{did_you_mean(name, known)}"
         return limit, f"one of {listed(known)}"
+    if kind in ("union_tag_not_found", "union_tag_invalid") and field is not None:
+        tags = listed(tag for one in get_args(field.annotation) for tag in tags_of(one))
+        given = kind == "union_tag_invalid"
+        return "there is no such type" if given else "its type is required", f"type: one of {tags}"
     if kind == "missing":
         if isinstance(parts[-1], int):
             return "an entry is missing", wanted
@@ -101,6 +106,31 @@ def _words(
     if kind == "string_type":
         wanted = f"{wanted}, in quotes"
     return limit, wanted
+
+
+def tags_of(model: Any) -> list[str]:
+    """The types that tell a class from the others of its union; none of what is no such class."""
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    field = model.model_fields.get("type")
+    return [] if field is None else choices_of(field.annotation)
+
+
+def _untagged(model: type[BaseModel], parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """A path without the types that pydantic puts into it, which no file has."""
+    kept: list[Part] = []
+    for part in parts:
+        _, field = field_at(model, kept)
+        is_tag = field is not None and any(part in tags_of(one) for one in _classes(field, kept))
+        if not is_tag:
+            kept.append(part)
+    return tuple(kept)
+
+
+def _classes(field: FieldInfo, parts: Sequence[Part]) -> tuple[Any, ...]:
+    """The classes that a field may be of, for a path that ends with the field itself."""
+    is_union = get_origin(field.annotation) in (Union, types.UnionType)
+    return get_args(field.annotation) if is_union and isinstance(parts[-1], str) else ()
 
 
 def word_for(model: type[BaseModel]) -> str:
@@ -124,17 +154,28 @@ def expected_of(field: FieldInfo, depth: int = 0) -> str:
         annotation = get_args(bare)[0] if get_origin(bare) is tuple else annotation
     text = type_words(annotation)
     bounds = _bounds(field)
-    if any(getattr(item, "pattern", None) == ID_PATTERN for item in field.metadata):
+    if any(getattr(item, "pattern", None) == ID_PATTERN for item in _metadata(field)):
         text = "an id"
     if bounds:
         text = f"{text} {bounds}"
     return f"{text}: {field.description}" if field.description else text
 
 
+def _metadata(field: FieldInfo) -> list[Any]:
+    """What a field's type is bound by, also where the type may be left out."""
+    found = list(field.metadata)
+    for part in get_args(field.annotation):
+        for known in getattr(part, "__metadata__", ()):
+            found += known.metadata if isinstance(known, FieldInfo) else [known]
+    return found
+
+
 def type_words(annotation: Any) -> str:
     """A type in words: a number, text, one of a few words, a list, a block of fields."""
     bare = bare_type(annotation)
     choices = choices_of(bare)
+    if get_origin(bare) in (Union, types.UnionType) and tags_of(get_args(bare)[0]):
+        return "a block"
     if choices:
         return choices[0] if len(choices) == 1 else f"one of {listed(choices)}"
     if isinstance(bare, type) and issubclass(bare, BaseModel):
@@ -172,8 +213,8 @@ def bare_type(annotation: Any) -> Any:
     """A type without its None: ``float | None`` is ``float``."""
     if get_origin(annotation) in (Union, types.UnionType):
         kept = [arg for arg in get_args(annotation) if arg is not type(None)]
-        return kept[0] if len(kept) == 1 else annotation
-    return annotation
+        annotation = kept[0] if len(kept) == 1 else annotation
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def choices_of(annotation: Any) -> list[str]:
@@ -184,6 +225,12 @@ def choices_of(annotation: Any) -> list[str]:
     if isinstance(bare, type) and issubclass(bare, StrEnum):
         return [member.value for member in bare]
     return []
+
+
+def _deeper(annotation: Any) -> Any:
+    """The class to look for fields in: of a union of blocks the first, they have the same."""
+    is_union = get_origin(annotation) in (Union, types.UnionType)
+    return get_args(annotation)[0] if is_union else annotation
 
 
 def field_at(
@@ -204,7 +251,7 @@ def field_at(
     for part in parts:
         if isinstance(here, type) and issubclass(here, BaseModel):
             owner, field = here, here.model_fields.get(str(part))
-            here = bare_type(field.annotation) if field is not None else None
+            here = _deeper(bare_type(field.annotation)) if field is not None else None
         elif get_origin(here) is tuple:
             owner, here = None, bare_type(get_args(here)[0])
     return owner, field

@@ -28,6 +28,7 @@ def faults(book: Book) -> Iterator[Fault]:
         yield from found
         if not found:
             shapes.setdefault(area.id, _shape(area))
+        yield from line_faults(area, place)
     yield from overlaps(book, shapes)
     yield from sites_outside(book, shapes)
 
@@ -72,6 +73,32 @@ def border_faults(area: Area, place: Place) -> Iterator[Fault]:
                 )
     if whole:
         yield from _crossing(area, place)
+
+
+def line_faults(area: Area, place: Place) -> Iterator[Fault]:
+    """A feeder's line of fewer than two points, or off the globe."""
+    for k, feeder in enumerate(area.feeders):
+        if feeder.line is None:
+            continue
+        several = feeder.line.type == "MultiLineString"
+        for m, line in enumerate(feeder.line.lines):
+            at = ("feeders", k, "line", "coordinates", *((m,) if several else ()))
+            if len(line) < 2:
+                yield place.fault(
+                    *at,
+                    value=shown(line),
+                    limit="a line has at least 2 points (RFC 7946)",
+                    expected="points [longitude, latitude] along the feeder",
+                )
+            for j, (longitude, latitude) in enumerate(line):
+                if abs(longitude) > 180.0 or abs(latitude) > 90.0:
+                    yield place.fault(
+                        *at,
+                        j,
+                        value=_point((longitude, latitude)),
+                        limit="longitude is within 180 degrees, latitude within 90",
+                        expected="[longitude, latitude], in degrees and in that order",
+                    )
 
 
 def _crossing(area: Area, place: Place) -> Iterator[Fault]:

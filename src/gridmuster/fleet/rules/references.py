@@ -23,6 +23,7 @@ def faults(book: Book) -> Iterator[Fault]:
     """All faults of this kind."""
     yield from duplicate_ids(book)
     yield from unknown_references(book)
+    yield from feeders(book)
     yield from reserved_ids(book)
     yield from shared_controllers(book)
     yield from unknown_maps(book)
@@ -69,6 +70,37 @@ def unknown_references(book: Book) -> Iterator[Fault]:
                     limit=f"there is no such {field}{did_you_mean(name, known)}",
                     expected=f"the id of one of the {len(known)} {target}",
                 )
+
+
+def feeders(book: Book) -> Iterator[Fault]:
+    """A feeder's id that another has already, and a site on one that its area does not have."""
+    area_of: dict[str, str] = {}
+    for area, place in book.areas:
+        for k, feeder in enumerate(area.feeders):
+            holder = area_of.setdefault(feeder.id, area.id)
+            if holder != area.id or feeder.id in {one.id for one in area.feeders[:k]}:
+                yield place.fault(
+                    "feeders",
+                    k,
+                    "id",
+                    value=shown(feeder.id),
+                    limit=f"area {holder} has a feeder of that id already",
+                    expected="an id that no other feeder of the fleet has",
+                )
+    for site, place in book.sites:
+        known = book.area_by_id.get(site.area)
+        if site.feeder is None or known is None or area_of.get(site.feeder) == site.area:
+            continue
+        own = [feeder.id for feeder in known.feeders]
+        limit = f"area {site.area} has no such feeder{did_you_mean(site.feeder, own)}"
+        if site.feeder in area_of:
+            limit = f"that feeder is of area {area_of[site.feeder]}, the site of {site.area}"
+        yield place.fault(
+            "feeder",
+            value=shown(site.feeder),
+            limit=limit,
+            expected=f"one of {listed(own)}" if own else f"a feeder listed under area {site.area}",
+        )
 
 
 def reserved_ids(book: Book) -> Iterator[Fault]:
