@@ -327,11 +327,11 @@ class Activation(Struct, frozen=True, omit_defaults=True):
     """Sets to run together for a power over a window (`mission.md` B2).
 
     Of the sets in the request's scope those are meant whose site lies in ``polygon`` (a ring of
-    longitude, latitude), belongs to ``owner``, has ``tag`` and is one of ``sites``; what is empty
-    does not count. ``power_kw`` is to be there with ``probability`` from ``from_ms`` until
-    ``until_ms``. ``alert_asserted``: the operator puts on record that the five conditions of an
-    emergency alert hold (40 CFR 63.6640(f)(4)(ii)). ``light_load``: whether sets may be called
-    that would run below their least sustained load.
+    longitude, latitude), belongs to ``owner``, has ``tag``, is on ``feeder`` and is one of
+    ``sites``; what is empty does not count. ``power_kw`` is to be there with ``probability`` from
+    ``from_ms`` until ``until_ms``. ``alert_asserted``: the operator puts on record that the five
+    conditions of an emergency alert hold (40 CFR 63.6640(f)(4)(ii)). ``light_load``: whether sets
+    may be called that would run below their least sustained load.
     """
 
     power_kw: Annotated[float, Meta(gt=0.0, le=MAX_POWER_KW)]
@@ -345,6 +345,7 @@ class Activation(Struct, frozen=True, omit_defaults=True):
     owner: str = ""
     tag: str = ""
     sites: tuple[Id, ...] = ()
+    feeder: str = ""
 
 
 class OperatorRequest(Struct, frozen=True, omit_defaults=True, tag="operator", tag_field="kind"):

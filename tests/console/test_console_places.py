@@ -70,6 +70,27 @@ class FleetBoard(Board):
         self.fleet = fleet
 
 
+def test_feeders_are_told_with_their_lines_and_the_sites_on_them() -> None:
+    told = places(LAYOUT)
+    names = [feeder.id for feeder in told.feeders]
+    assert names == [feeder.id for area in FLEET.areas for feeder in area.feeders]
+    for number, site in enumerate(FLEET.sites):
+        feeder = told.feeders[told.sites.feeder[number]]
+        assert feeder.id == site.feeder
+        assert told.areas[feeder.area].id == site.area
+        assert (round(site.longitude, 5), round(site.latitude, 5)) in feeder.lines[0]
+    bare = Fleet.model_validate_json(
+        FLEET.model_copy(
+            update={
+                "areas": tuple(a.model_copy(update={"feeders": ()}) for a in FLEET.areas),
+                "sites": tuple(s.model_copy(update={"feeder": None}) for s in FLEET.sites),
+            }
+        ).model_dump_json()
+    )
+    without = places(Layout(bare))
+    assert without.feeders == [] and set(without.sites.feeder) == {-1}
+
+
 def engine(state: str, **changes: Any) -> DeviceView:
     return structs.replace(TEMPLATE, type="engine", state=state, quality="good", **changes)
 

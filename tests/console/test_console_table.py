@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from gridmuster.console.columns import ColumnKeeper
 from gridmuster.console.finding import SORTS, find, order_rows
 from gridmuster.console.query import QueryError, parse
 from gridmuster.console.table import Table, TableWindow
+from gridmuster.fleet.generate import generate
 
 VIEW = plant(80, seed=4)
 VIEW = structs.replace(
@@ -84,6 +86,36 @@ SIGNS = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
+
+
+def test_devices_are_found_and_sorted_by_the_feeder_of_their_site() -> None:
+    fleet = generate(30, 2)
+    template = VIEW.devices[0]
+    devices = [
+        structs.replace(
+            template, id=d.id, type=d.type.value, site=d.site, area=fleet.site_by_id[d.site].area
+        )
+        for d in fleet.devices
+    ]
+    view = structs.replace(VIEW, devices=devices)
+    columns = ColumnKeeper().of(view, fleet)
+    on = [fleet.site_by_id[d.site].feeder for d in fleet.devices]
+    for text, wanted in (
+        ("feeder:north-1", {"north-1"}),
+        ("feeder:north-1,east-1", {"north-1", "east-1"}),
+        ("feeder:east*", {f.id for f in fleet.area_by_id["east"].feeders}),
+        ('feeder:"North feeder 1"', {"north-1"}),
+    ):
+        found = np.flatnonzero(find(columns, parse(text))).tolist()
+        assert found == [n for n, feeder in enumerate(on) if feeder in wanted], text
+    turned = np.flatnonzero(find(columns, parse("-feeder:north-1"))).tolist()
+    assert turned == [n for n, feeder in enumerate(on) if feeder != "north-1"]
+    rows = order_rows(columns, np.ones(len(on), np.bool_), "feeder")
+    assert [on[n] for n in rows] == sorted(str(feeder) for feeder in on)
+    with pytest.raises(QueryError, match=r"there is no feeder 'nort-1'; did you mean north-1"):
+        find(columns, parse("feeder:nort-1"))
+    told = Table().window(view, fleet, 1, "feeder:north-1", "id", 0, 5)
+    assert {row.feeder for row in told.rows} == {"north-1"}
 
 
 @st.composite

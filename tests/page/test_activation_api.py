@@ -63,6 +63,31 @@ def test_a_preview_shows_sets_cost_and_reasons_and_does_nothing(plant: LivePlant
     assert running(plant) == []
 
 
+def test_a_feeder_narrows_an_activation_down_over_http_and_on_the_command_line(
+    plant: LivePlant, tmp_path: Path
+) -> None:
+    fleet = plant.fleet
+    feeders = {site.id: site.feeder for site in fleet.sites}
+    pumps = {
+        site.feeder
+        for site in fleet.sites_of_area["north"]
+        if any(device.id.startswith("north-pump") for device in fleet.devices_of_site[site.id])
+    }
+    (feeder,) = pumps
+    found = weigh(plant, feeder=feeder, power_kw=50.0).json()
+    sites = {one["site"] for one in found["selection"]["chosen"]}
+    assert sites and {feeders[site] for site in sites} == {feeder}
+    left_out = {fleet.device_by_id[one["device"]].site for one in found["selection"]["excluded"]}
+    assert {feeders[site] for site in left_out} <= {feeder}
+    token = tmp_path / "viewer.token"
+    token.write_text(TOKENS[Role.VIEWER])
+    asked = ["activate", "north", "--kw", "50", "--for", "30min", "--feeder", str(feeder)]
+    there = ["--dry-run", "--json", "--url", plant.url, "--token-file", str(token)]
+    said = CliRunner().invoke(app, [*asked, *there])
+    assert said.exit_code == 0, said.output
+    assert {one["site"] for one in json.loads(said.stdout)["selection"]["chosen"]} == sites
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [
@@ -76,6 +101,8 @@ def test_a_preview_shows_sets_cost_and_reasons_and_does_nothing(plant: LivePlant
         ({"purpose": "outage"}, 409, "served by the site itself"),
         ({"purpose": "fun"}, 422, "outage"),
         ({"tag": "castle"}, 409, "no site of the fleet"),
+        ({"feeder": "nroth-1"}, 404, "Did you mean north-1"),
+        ({"feeder": "west-1"}, 409, "no site of the fleet"),
         ({"polygon": [[0, 0], [1, 1], [1, 0], [0, 1]]}, 409, "crosses itself"),
         ({"polygon": [[0, 0], [1, 1]]}, 409, "at least 3"),
         ({"probability": 1.0}, 422, "0.9999"),

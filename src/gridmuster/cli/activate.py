@@ -46,6 +46,7 @@ def activate(
     ] = None,
     owner: Annotated[str, typer.Option("--owner", help="only sites of this owner")] = "",
     tag: Annotated[str, typer.Option("--tag", help="only sites with this tag")] = "",
+    feeder: Annotated[str, typer.Option("--feeder", help="only sites on this feeder")] = "",
     site: Annotated[list[str] | None, typer.Option("--site", help="only this site; repeat")] = None,
     purpose: Annotated[
         Purpose, typer.Option("--purpose", help="legal basis: what the sets run for")
@@ -85,6 +86,7 @@ def activate(
         "light_load": not no_light_load,
         "owner": owner,
         "tag": tag,
+        "feeder": feeder,
         "sites": site or [],
         "polygon": [] if polygon is None else ring_of(polygon),
         "reason": reason,

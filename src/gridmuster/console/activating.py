@@ -17,6 +17,7 @@ from gridmuster.console.access import SecuredRoute, caller_of, needs
 from gridmuster.console.auth import Role
 from gridmuster.console.bodies import ID_PATTERN, MAX_OVERRIDE_S, Command, aware
 from gridmuster.console.idempotency import Kept, request_id
+from gridmuster.console.layout import fleet_of
 from gridmuster.console.operating import GIVEN, Key, asked_by, kept_problem, once, submitted
 from gridmuster.console.problems import Problem, unknown_subject
 from gridmuster.console.reading import document, plant_of
@@ -105,6 +106,7 @@ class ActivationCommand(Command):
     )
     owner: str = Field("", max_length=128, description="only sites of this owner")
     tag: str = Field("", max_length=128, description="only sites with this tag")
+    feeder: str = Field("", max_length=128, description="only sites on this feeder")
     sites: tuple[Annotated[str, Field(pattern=ID_PATTERN)], ...] = Field(
         (), max_length=MAX_SITES, description="only these sites"
     )
@@ -138,6 +140,7 @@ class ActivationCommand(Command):
             self.owner,
             self.tag,
             self.sites,
+            self.feeder,
         )
 
 
@@ -287,6 +290,9 @@ def _check_target(request: Request, body: ActivationCommand) -> None:
     }[body.scope]()
     if body.target not in known:
         raise unknown_subject(body.scope.value, body.target, known)
+    fleet = fleet_of(plant_of(request))
+    if body.feeder and fleet is not None and body.feeder not in fleet.feeder_by_id:
+        raise unknown_subject("feeder", body.feeder, list(fleet.feeder_by_id))
 
 
 def _weighed(plant: ActivatingPlant, asked: OperatorRequest, now_ms: int) -> ActivationPreview:

@@ -105,6 +105,7 @@ class Fixed:
         self.tank: Floats = np.full(self.count, np.nan)
         fuels = [""] * self.count
         self.tags: dict[str, list[int]] = {}
+        feeders = [""] * self.count
         for row, device_id in enumerate(self.ids):
             device = known.get(device_id)
             if device is None:
@@ -113,9 +114,13 @@ class Fixed:
                 fuels[row] = device.fuel.value
                 if device.tank is not None:
                     self.tank[row] = device.tank.capacity
+            feeders[row] = sites[device.site].feeder or ""
             for tag in {*device.tags, *sites[device.site].tags}:
                 self.tags.setdefault(tag.lower(), []).append(row)
         self.fuels = Coded(fuels, self.count, ["", *(fuel.value for fuel in Fuel)])
+        named = {} if self.fleet is None else self.fleet.feeder_by_id
+        self.feeders = Coded(feeders, self.count)
+        self.feeder_names = [_name(named, feeder) for feeder in self.feeders.words]
 
     def _haystack(self, devices: list[DeviceView]) -> None:
         """One text of all names, a line a device, and where each line starts."""
@@ -206,7 +211,7 @@ class Columns:
         return np.array([getattr(d, field) for d in devices], float).reshape(self.count)
 
     def word(self, name: str) -> Coded:
-        """A column of words: `type`, `site`, `area`, `permit`, `burns`, `state`, and others."""
+        """A column of words: `type`, `site`, `area`, `feeder`, `permit`, `state`, and others."""
         column: Coded = self._once(f"{name}:", lambda: self._word(name))
         return column
 
@@ -216,6 +221,7 @@ class Columns:
             "type": fixed.types,
             "site": fixed.sites,
             "area": fixed.areas,
+            "feeder": fixed.feeders,
             "permit": fixed.permits,
             "burns": fixed.fuels,
         }.get(name)

@@ -84,6 +84,7 @@ class SitePlace(Struct, frozen=True):
     latitude: float
     longitude: float
     owner: str
+    feeder: str
     transfer: str
     backup_load_kw: float
     autonomy_h: float
@@ -400,6 +401,7 @@ def _place(site: Site, fleet: Fleet) -> SitePlace:
         latitude=site.latitude,
         longitude=site.longitude,
         owner=site.owner,
+        feeder=site.feeder or "",
         transfer=site.transfer.kind.value,
         backup_load_kw=site.backup_load_kw,
         autonomy_h=site.autonomy_h,

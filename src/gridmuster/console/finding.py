@@ -93,6 +93,7 @@ SORTS: Final = (
     "type",
     "site",
     "area",
+    "feeder",
     "state",
     "mode",
     "quality",
@@ -150,7 +151,7 @@ def order_rows(columns: Columns, found: Mask, sort: str) -> Codes:
 def _sort_key(columns: Columns, key: str) -> Floats:
     if key in ("alarm", "override"):
         return columns.flag(key).astype(float)
-    if key in ("type", "site", "area"):
+    if key in ("type", "site", "area", "feeder"):
         return columns.word(key).ranks().astype(float)
     if key in ("state", "quality", "mode", "order"):
         return columns.word(key).codes.astype(float)
@@ -199,7 +200,7 @@ def _one(columns: Columns, field: str, word: Word) -> Mask:
         )
     if field == "id":
         return _id(columns, text)
-    if field in ("site", "area"):
+    if field in ("site", "area", "feeder"):
         return _place(columns, field, word)
     if field == "tag":
         return _tag(columns, word)
@@ -256,8 +257,12 @@ def _id(columns: Columns, text: str) -> Mask:
 
 def _place(columns: Columns, field: str, word: Word) -> Mask:
     fixed = columns.fixed
-    column = fixed.sites if field == "site" else fixed.areas
-    names = fixed.site_names if field == "site" else fixed.area_names
+    column = columns.word(field)
+    names = {
+        "site": fixed.site_names,
+        "area": fixed.area_names,
+        "feeder": fixed.feeder_names,
+    }[field]
     text = word.text
     if "*" in text or "?" in text:
         fits = compile(translate(text), IGNORECASE).match

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from gridmuster.console.plant import Plant
-from gridmuster.fleet.model import Border, Fleet
+from gridmuster.fleet.model import Border, Feeder, Fleet
 
 #: Digits of a degree: 5 are about 1 m on the ground.
 DEGREE_DIGITS: Final = 5
@@ -42,10 +42,21 @@ class AreaPlace(Struct, frozen=True):
     border: BorderDocument
 
 
+class FeederPlace(Struct, frozen=True):
+    """A feeder with its lines; ``area`` is a position in the list of areas."""
+
+    id: str
+    name: str
+    area: int
+    limit_kw: float | None
+    lines: list[list[tuple[float, float]]]
+
+
 class SiteColumns(Struct, frozen=True):
     """Sites by column; the same position in each column is the same site.
 
-    ``area``, ``zone`` and ``kind`` are positions in the lists of areas, time zones and kinds.
+    ``area``, ``zone``, ``kind`` and ``feeder`` are positions in the lists of areas, time zones,
+    kinds and feeders; -1: on no feeder.
     """
 
     ids: list[str]
@@ -55,6 +66,7 @@ class SiteColumns(Struct, frozen=True):
     latitude: list[float]
     zone: list[int]
     kind: list[int]
+    feeder: list[int]
 
 
 class Places(Struct, frozen=True):
@@ -66,6 +78,7 @@ class Places(Struct, frozen=True):
     areas: list[AreaPlace]
     time_zones: list[str]
     kinds: list[list[str]]
+    feeders: list[FeederPlace]
     sites: SiteColumns
 
 
@@ -150,8 +163,10 @@ def places(layout: Layout) -> Places:
     """The document of a fleet's areas and sites."""
     fleet = layout.fleet
     if fleet is None:
-        return Places("", "", layout.order, [], [], [], SiteColumns([], [], [], [], [], [], []))
+        none = SiteColumns([], [], [], [], [], [], [], [])
+        return Places("", "", layout.order, [], [], [], [], none)
     area_index = {area.id: n for n, area in enumerate(fleet.areas)}
+    feeder_index: dict[str | None, int] = {name: n for n, name in enumerate(fleet.feeder_by_id)}
     zones: dict[str, int] = {}
     kinds: dict[tuple[str, ...], int] = {}
     zone, kind = [], []
@@ -167,14 +182,32 @@ def places(layout: Layout) -> Places:
         _rounded([site.latitude for site in fleet.sites]),
         zone,
         kind,
+        [feeder_index.get(site.feeder, -1) for site in fleet.sites],
     )
     areas = [
         AreaPlace(area.id, area.name or area.id, area.connection is None, _border(area.border))
         for area in fleet.areas
     ]
-    names = [list(types) for types in kinds]
     return Places(
-        fleet.id, fleet.name or fleet.id, layout.order, areas, list(zones), names, columns
+        fleet.id,
+        fleet.name or fleet.id,
+        layout.order,
+        areas,
+        list(zones),
+        [list(types) for types in kinds],
+        [_feeder(n, feeder) for n, area in enumerate(fleet.areas) for feeder in area.feeders],
+        columns,
+    )
+
+
+def _feeder(area: int, feeder: Feeder) -> FeederPlace:
+    lines = () if feeder.line is None else feeder.line.lines
+    return FeederPlace(
+        feeder.id,
+        feeder.name or feeder.id,
+        area,
+        feeder.limit_kw,
+        [[(round(x, DEGREE_DIGITS), round(y, DEGREE_DIGITS)) for x, y in line] for line in lines],
     )
 
 

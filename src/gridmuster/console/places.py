@@ -36,6 +36,7 @@ class SitePicture(Struct, frozen=True):
     name: str
     area: str
     area_name: str
+    feeder: str
     owner: str
     time_zone: str
     longitude: float
@@ -122,6 +123,7 @@ def site_picture(view: PlantView, layout: Layout, site_id: str) -> SitePicture:
         name=site.name or site.id,
         area=site.area,
         area_name=fleet.area_by_id[site.area].name or site.area,
+        feeder=site.feeder or "",
         owner=site.owner,
         time_zone=site.time_zone,
         longitude=site.longitude,

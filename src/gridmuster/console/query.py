@@ -26,6 +26,7 @@ WORDS: Final = (
     "mode",
     "order",
     "area",
+    "feeder",
     "site",
     "id",
     "tag",

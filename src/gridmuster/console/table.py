@@ -75,6 +75,7 @@ class TableRow(Struct, frozen=True):
     site: str
     site_name: str
     area: str
+    feeder: str
     state: str
     mode: str
     quality: str
@@ -261,6 +262,7 @@ def _row(columns: Columns, number: int, alarms: dict[str, str]) -> TableRow:
         site=device.site,
         site_name=fixed.site_names[fixed.sites.codes[number]],
         area=device.area,
+        feeder=fixed.feeders.words[fixed.feeders.codes[number]],
         state=state.words[state.codes[number]],
         mode=device.mode,
         quality=device.quality,

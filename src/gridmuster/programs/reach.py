@@ -1,4 +1,4 @@
-"""Which sites an activation reaches: by area, polygon, owner, tag, or a list of them."""
+"""Which sites an activation reaches: by area, feeder, polygon, owner, tag, or a list of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sites_in(fleet: Fleet, scope: Scope, target: str, wish: Activation) -> list[
         fleet: the fleet.
         scope: how wide it was asked for.
         target: of which area, site, device or fleet.
-        wish: its polygon, owner, tag and sites narrow that down.
+        wish: its polygon, owner, tag, feeder and sites narrow that down.
     """
     listed = frozenset(wish.sites)
     return [
@@ -31,6 +31,7 @@ def sites_in(fleet: Fleet, scope: Scope, target: str, wish: Activation) -> list[
         if (not listed or site.id in listed)
         and (not wish.owner or site.owner == wish.owner)
         and (not wish.tag or wish.tag in site.tags)
+        and (not wish.feeder or site.feeder == wish.feeder)
         and (not wish.polygon or inside(wish.polygon, (site.longitude, site.latitude)))
     ]
 
