@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from plan_cases import area, problem, store, sun, unit
 from plan_oracle import Oracle, legal
 
+from gridmuster.errors import PlanningError
 from gridmuster.planning import PlanLimits, PlanProblem, PlanSolution, solve
 from gridmuster.planning.checker import violations
 from gridmuster.planning.problem import (
@@ -57,7 +61,7 @@ def featured(draw: st.DrawFn, name: str, count: int, areas: list[str]) -> PlanUn
         deliveries = [Delivery(draw(st.integers(0, count - 1)), 12.0)]
     maintenance = []
     if draw(st.sampled_from([False, False, False, True])):
-        maintenance = [Span(draw(st.integers(1, count)), count)]
+        maintenance = [Span(draw(st.integers(1, count - 1)), count)]
     first = draw(quantity(0.05, 0.4))
     return unit(
         name,
@@ -121,6 +125,16 @@ def featured_cases(draw: st.DrawFn) -> PlanProblem:
     units = [draw(featured(f"unit-{n}", count, names)) for n in range(size)]
     stores = []
     if draw(st.booleans()):
+        low, high = draw(
+            st.sampled_from(
+                [
+                    ([], []),
+                    ([0.0] * (count - 1) + [70.0], []),
+                    ([], [100.0] + [40.0] * (count - 1)),
+                    ([60.0] * count, [72.0] * count),
+                ]
+            )
+        )
         stores = [
             store(
                 "store",
@@ -128,10 +142,8 @@ def featured_cases(draw: st.DrawFn) -> PlanProblem:
                 min_energy_kwh=10.0,
                 self_discharge_per_h=0.0,
                 end_value_usd_per_kwh=draw(st.sampled_from([0.0, 0.1])),
-                energy_low_kwh=draw(
-                    st.sampled_from([[], [0.0] * (count - 1) + [70.0], [60.0] * count])
-                ),
-                energy_high_kwh=draw(st.sampled_from([[], [100.0] + [40.0] * (count - 1)])),
+                energy_low_kwh=low,
+                energy_high_kwh=high,
                 gives_reserve=draw(st.booleans()),
             )
         ]
@@ -183,3 +195,85 @@ def test_the_rules_keep_every_limit(case: PlanProblem) -> None:
         on = tuple(answer.commitment[one.id])
         free = msgspec.structs.replace(one, initial_s=1e6)
         assert legal(free, on, case.step_s)
+
+
+ONE = {"engine": unit("engine", 3), "store": store("store", 3)}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"segment_usd_per_kwh": [210.0, 23e4]}, ["segment_usd_per_kwh[1]", "USD/MWh"]),
+        ({"min_up_s": 3.6e9}, ["min_up_s", "in ms"]),
+        ({"max_kw": [3e13] * 3, "segment_kw": [3e13, 0.0]}, ["max_kw[0]", "in W"]),
+        ({"fuel_lhv_kwh_per_unit": 0.00995}, ["fuel_lhv_kwh_per_unit", "more than it burns"]),
+        ({"segment_kw": [-60.0, 160.0]}, ["segment_kw[0]", "-60", "at least 0"]),
+        ({"start_cost_usd": math.inf}, ["start_cost_usd", "finite"]),
+        ({"start_classes": [StartClass(900.0, 1.0)]}, ["start_classes[0].cost_usd", "not cost"]),
+        (
+            {"start_classes": [StartClass(900.0, 3.0), StartClass(900.0, 4.0)]},
+            ["start_classes[1].off_s", "above 900"],
+        ),
+        ({"start_power_kw": [5.0, 500.0]}, ["start_power_kw[1]", "its most"]),
+        ({"start_power_kw": [math.nan]}, ["start_power_kw[0]", "nan"]),
+        ({"starting_s": 10.0, "initial_on": True}, ["starting_s", "it is on"]),
+        ({"stop_max_kw": -1.0}, ["stop_max_kw", "at least 0"]),
+        ({"fuel_deliveries": [Delivery(1, 5.0)]}, ["fuel_deliveries", "fuel_left"]),
+        (
+            {"fuel_left": 1.0, "fuel_deliveries": [Delivery(3, 5.0)]},
+            ["fuel_deliveries[0]", "intervals 0 to 2"],
+        ),
+        ({"maintenance": [Span(2, 2)]}, ["maintenance[0]", "below the end"]),
+        ({"windows": [RunWindow(0, 4, 1.0)]}, ["windows[0]", "the plan has 3"]),
+        ({"windows": [RunWindow(0, 2, math.nan)]}, ["windows[0].run_h_left", "nan"]),
+        ({"emission_kg_per_fuel": {"NOx": -1.0}}, ["emission_kg_per_fuel[NOx]", "at least 0"]),
+    ],
+)
+def test_a_unit_that_cannot_be_is_refused_by_name(change: dict, words: list[str]) -> None:
+    broken = msgspec.structs.replace(ONE["engine"], **change)
+    with pytest.raises(PlanningError) as error:
+        solve(problem(area(3, 10.0), [broken]))
+    for word in ("engine", *words):
+        assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"energy_low_kwh": [1.0]}, ["store store", "energy_low_kwh", "1 values"]),
+        (
+            {"energy_low_kwh": [9.0] * 3, "energy_high_kwh": [10.0, 8.0, 10.0]},
+            ["energy_low_kwh[1]", "energy_high_kwh[1]"],
+        ),
+        ({"end_value_usd_per_kwh": 2e5}, ["end_value_usd_per_kwh", "USD/MWh"]),
+    ],
+)
+def test_a_store_that_cannot_be_is_refused_by_name(change: dict, words: list[str]) -> None:
+    broken = msgspec.structs.replace(ONE["store"], **change)
+    with pytest.raises(PlanningError) as error:
+        solve(problem(area(3, 10.0), stores=[broken]))
+    assert all(word in str(error.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("link", "cap", "words"),
+    [
+        (PlanLink("l", "area", "nowhere", [1.0], [1.0]), None, ["link l", "to_area", "nowhere"]),
+        (PlanLink("l", "area", "area", [1.0], [1.0]), None, ["link l", "both"]),
+        (PlanLink("l", "area", "b", [-1.0], [1.0]), None, ["link l", "limit_kw[0]", "at least 0"]),
+        (PlanLink("l", "area", "b", [1.0], [1.0], 1.0), None, ["loss_fraction", "at most"]),
+        (None, EmissionCap("cap", "CO2", 1.0, 0.0), ["emission cap cap", "above 0"]),
+        (None, EmissionCap("cap", "CO2", 1.0, 1.0, ["moon"]), ["cap", "moon"]),
+    ],
+)
+def test_links_and_caps_that_cannot_be_are_refused_by_name(
+    link: PlanLink | None, cap: EmissionCap | None, words: list[str]
+) -> None:
+    case = problem(
+        [area(1, 10.0), area(1, 10.0, id="b")],
+        links=[] if link is None else [link],
+        emission_caps=[] if cap is None else [cap],
+    )
+    with pytest.raises(PlanningError) as error:
+        solve(case)
+    assert all(word in str(error.value) for word in words)

@@ -287,6 +287,43 @@ def test_negative_prices_charge_a_store_and_never_burn_energy() -> None:
     assert answer.energy_kwh["store"][3] == pytest.approx(100.0, abs=1e-3)
 
 
+def test_stored_energy_that_is_worth_nothing_is_not_burnt_in_the_last_dispatch() -> None:
+    """With energy for nothing, the plan and its last dispatch may place it differently."""
+    case = problem(
+        area(
+            6,
+            [244.28, 49.2, 0.0, 0.0, 0.72, 135.28],
+            import_limit_kw=[0.0, 38.24, 0.0, 0.0, 79.16, 193.1],
+            export_limit_kw=[0.0, 162.91, 9.95, 175.97, 132.92, 200.0],
+            import_price_usd_per_kwh=[0.0] * 6,
+            export_price_usd_per_kwh=[0.49, 0.0, 0.25, 0.31, 0.02, 0.9],
+        ),
+        stores=[
+            store(
+                "full",
+                6,
+                charge_kw=[23.01, 2.39, 15.88, 59.0, 0.0, 50.26],
+                discharge_kw=[26.12, 16.64, 28.35, 2.0, 47.51, 19.3],
+                min_energy_kwh=1.0,
+                initial_energy_kwh=72.85,
+                gives_reserve=False,
+            ),
+            store(
+                "low",
+                6,
+                charge_kw=[23.51, 28.47, 30.69, 15.88, 2.0, 50.71],
+                discharge_kw=[0.0, 0.72, 0.0, 0.25, 0.28, 0.96],
+                min_energy_kwh=47.64,
+                initial_energy_kwh=11.86,
+                end_value_usd_per_kwh=0.3,
+                end_min_kwh=56.08,
+            ),
+        ],
+        renewables=[sun("sun", [26.12, 16.64, 28.35, 2.0, 47.51, 19.3], -0.02)],
+    )
+    assert violations(case, solve(case, PlanLimits(gap=1e-4, time_limit_s=60.0))) == []
+
+
 def test_selling_dearer_than_buying_is_no_money_machine() -> None:
     case = problem(
         area(

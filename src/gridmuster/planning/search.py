@@ -132,13 +132,14 @@ class AreaSearch:
             allowance_usd: gap at which to stop, USD.
         """
         proved = self._improve(allowance_usd)
-        while self.best is not None and self._forbid_burning(self.best.values):
+        final = self._last()
+        while self.best is not None and final is not None and self._burns(final):
             self._keep_apart(self.best.values)
             proved = self._done(allowance_usd)
             if not proved and self._left_s() > 0.0:
                 self.relax()
                 proved = self._improve(allowance_usd)
-        final = None if self.best is None else self._dispatch(self.best.values)
+            final = self._last()
         if final is None:
             return by_rules(self.task, self.bound_usd)
         prices, energy = marginal(self.task.problem, self._built, final.row_duals)
@@ -224,8 +225,13 @@ class AreaSearch:
         if outcome.values is not None and outcome.objective < self._cost:
             self.best = Point(outcome.values, outcome.objective, np.zeros(0))
 
-    def _forbid_burning(self, values: Floats) -> bool:
+    def _last(self) -> Point | None:
+        """The last dispatch of the best plan, if there is any."""
+        return None if self.best is None else self._dispatch(self.best.values)
+
+    def _burns(self, point: Point) -> bool:
         """Note where a store or a link runs both ways at once; True when anything is new."""
+        values = point.values
         stores = [(one.charge, one.discharge) for one in self._built.stores]
         links = [(one.forth, one.back) for one in self._built.links]
         found = _note(self._apart.stores, stores, values)
