@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gridmuster.errors import PlanningError
 from gridmuster.forecast.market.asking import issues_of_days
@@ -129,6 +128,3 @@ def usual_and_spread(values: Floats) -> tuple[Floats, Floats]:
     middle = np.median(values, axis=0)
     spread = 1.4826 * np.median(np.abs(values - middle), axis=0)
     return middle, np.where(spread > 1e-9, spread, 1.0)
-
-
-Mask = NDArray[np.bool_]
