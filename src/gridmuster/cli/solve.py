@@ -1,4 +1,4 @@
-"""``gridmuster solve`` and ``check-schedule``: unit-commitment cases of others, with a proof."""
+"""``gridmuster solve`` and ``check-schedule``: cases of others, with a proof."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from gridmuster.planning.cases.case import Case, Schedule
+    from gridmuster.planning.cases.dispatch_case import DispatchCase
     from gridmuster.planning.cases.solving import CaseAnswer
 
 app = typer.Typer(no_args_is_help=True)
@@ -27,6 +28,7 @@ class CaseFormat(StrEnum):
     AUTO = "auto"
     PGLIB_UC = "pglib-uc"
     KAZARLIS = "kazarlis"
+    ED = "ed"
 
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE.json", help="A case.")]
@@ -46,17 +48,24 @@ def solve(
     out: Annotated[Path | None, typer.Option(help="Write the schedule here.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Plan a unit-commitment case: cost, proven bound, gap; exit code 1 without a feasible plan."""
+    """Plan others' case: cost, proven bound, gap; exit code 1 without a feasible plan."""
+    from gridmuster.planning.cases.dispatch_case import DispatchCase
+    from gridmuster.planning.cases.dispatch_solving import solve_dispatch
     from gridmuster.planning.cases.solving import CaseLimits, solve_copies
 
     case = _read(case_file, file_format)
     limits = CaseLimits(gap, time_limit, threads)
-    with _progress() as told:
-        answer = solve_copies(case, copies, limits, told)
+    more: dict[str, object] = {}
+    if isinstance(case, DispatchCase):
+        dispatched = solve_dispatch(case.repeated(copies), limits)
+        answer, more = dispatched.whole, dispatched.figures()
+    else:
+        with _progress() as told:
+            answer = solve_copies(case, copies, limits, told)
     if out is not None:
         out.write_text(_schedule_text(answer.schedule))
     if as_json:
-        typer.echo(json.dumps(_figures(answer)))
+        typer.echo(json.dumps(_figures(answer) | more))
     else:
         _show(answer)
     if not answer.judgement.feasible:
@@ -72,10 +81,16 @@ def check_schedule(
     as_json: AsJson = False,
 ) -> None:
     """Price a schedule and list every rule of its case that it breaks; exit code 1 if it does."""
+    from gridmuster.planning.cases.dispatch_case import DispatchCase
+    from gridmuster.planning.cases.dispatch_judging import judge_dispatch
     from gridmuster.planning.cases.judging import judge
 
     case = _read(case_file, file_format).repeated(copies)
-    judged = judge(case, _read_schedule(schedule_file))
+    schedule = _read_schedule(schedule_file)
+    if isinstance(case, DispatchCase):
+        judged = judge_dispatch(case, schedule)
+    else:
+        judged = judge(case, schedule)
     if as_json:
         figures = {
             "objective": judged.cost,
@@ -96,10 +111,10 @@ def check_schedule(
         raise typer.Exit(EXIT_NO)
 
 
-def _read(path: Path, file_format: CaseFormat) -> Case:
-    from gridmuster.planning.cases.reading import read_case
+def _read(path: Path, file_format: CaseFormat) -> Case | DispatchCase:
+    from gridmuster.planning.cases.reading import read_any
 
-    return read_case(path, file_format.value)
+    return read_any(path, file_format.value)
 
 
 def _read_schedule(path: Path) -> Schedule:

@@ -18,8 +18,33 @@ from gridmuster.planning.cases.case import (
     Thermal,
     grouped,
 )
+from gridmuster.planning.cases.dispatch_case import DispatchCase
+from gridmuster.planning.cases.dispatch_reading import dispatch_case, is_dispatch
 
 Format = Literal["auto", "pglib-uc", "kazarlis"]
+AnyFormat = Literal["auto", "pglib-uc", "kazarlis", "ed"]
+
+
+def read_any(path: Path, file_format: AnyFormat = "auto") -> Case | DispatchCase:
+    """Read a case of unit commitment or of economic dispatch.
+
+    Args:
+        path: a JSON file.
+        file_format: whose; ``ed`` is economic dispatch; ``auto`` tells by its keys.
+
+    Raises:
+        PlanningError: as `read_case`.
+    """
+    document = _document(path)
+    if not (file_format == "ed" or (file_format == "auto" and is_dispatch(document))):
+        return _case(path, document, file_format)
+    try:
+        return dispatch_case(path.stem, document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PlanningError(
+            f"{path}: not an economic-dispatch case: {type(error).__name__} {error}; expected "
+            "units with limits and costs, and a demand_mw"
+        ) from error
 
 
 def read_case(path: Path, file_format: Format = "auto") -> Case:
@@ -33,12 +58,10 @@ def read_case(path: Path, file_format: Format = "auto") -> Case:
         PlanningError: when the file cannot be read or a unit in it makes no sense; the message
             names the unit, the field and the value.
     """
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise PlanningError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise PlanningError(f"{path}: expected a JSON object")
+    return _case(path, _document(path), file_format)
+
+
+def _case(path: Path, document: dict[str, Any], file_format: Format) -> Case:
     found = file_format
     if found == "auto":
         found = "pglib-uc" if "thermal_generators" in document else "kazarlis"
@@ -50,6 +73,16 @@ def read_case(path: Path, file_format: Format = "auto") -> Case:
         ) from error
     _check(case)
     return case
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise PlanningError(f"{path}: cannot be read as JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise PlanningError(f"{path}: expected a JSON object")
+    return document
 
 
 def _pglib(name: str, document: dict[str, Any]) -> Case:
