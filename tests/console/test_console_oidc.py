@@ -108,7 +108,10 @@ def test_a_person_signs_in_with_the_role_of_their_claim(
     provider: Provider, clocked: Clocked
 ) -> None:
     with clocked as center, browser(center) as client:
-        assert client.get("/api/v1/session/ways").json() == {"oidc": "Example account"}
+        assert client.get("/api/v1/session/ways").json() == {
+            "oidc": "Example account",
+            "signed_in": False,
+        }
         done = walk(center, client)
         assert (done.status_code, done.headers["Location"]) == (303, "/")
         session = client.get("/api/v1/session").json()

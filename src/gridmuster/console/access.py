@@ -30,6 +30,9 @@ OPEN = "none"
 #: And one that says that its calls are not counted: what must work however much was sent before.
 UNPACED_KEY = "x-unpaced"
 
+#: Where a browser asks who is signed in.
+SESSION_PATH = "/api/v1/session"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -61,22 +64,14 @@ class SecuredRoute(APIRoute):
         paced = UNPACED_KEY not in (self.openapi_extra or {})
 
         async def handler(request: Request) -> Response:
-            address = request.client.host if request.client else ""
             try:
-                caller, session = _enter(request, role, address)
+                caller, session = _enter(request, role, address_of(request))
                 if paced and request.method not in SAFE_METHODS:
                     pace: Pace = request.app.state.pace
                     pace.take(caller.name)
             except Problem as problem:
-                _log.warning(
-                    "request denied",
-                    why=problem.slug,
-                    method=request.method,
-                    path=request.url.path,
-                    address=address,
-                )
-                denied: Denied = request.app.state.denied
-                denied.note(request, problem, address)
+                if not _only_asks(request, problem):
+                    deny(request, problem)
                 raise
             request.state.caller, request.state.session = caller, session
             response = await inner(request)
@@ -86,6 +81,36 @@ class SecuredRoute(APIRoute):
             return response
 
         return handler
+
+
+def address_of(request: Request) -> str:
+    """Where a request came from; empty when the server does not tell."""
+    return request.client.host if request.client else ""
+
+
+def deny(request: Request, problem: Problem) -> None:
+    """Log an attempt that is denied and keep it for the audit page.
+
+    Args:
+        request: what was sent.
+        problem: why it is denied.
+    """
+    address = address_of(request)
+    _log.warning(
+        "request denied",
+        why=problem.slug,
+        method=request.method,
+        path=request.url.path,
+        address=address,
+    )
+    denied: Denied = request.app.state.denied
+    denied.note(request, problem, address)
+
+
+def _only_asks(request: Request, problem: Problem) -> bool:
+    """Whether somebody without a session only asks whether there is one: no attempt at anything."""
+    asks = request.method in SAFE_METHODS and request.url.path == SESSION_PATH
+    return asks and problem.slug in ("no-token", "session-over")
 
 
 def _enter(request: Request, role: Role, address: str) -> tuple[Caller, Session | None]:

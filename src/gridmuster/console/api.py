@@ -48,7 +48,7 @@ from gridmuster.console.notices.acks import Acks
 from gridmuster.console.notices.running import Notices
 from gridmuster.console.notices.settings import NoticeSettings
 from gridmuster.console.oidc_entering import router as oidc_router
-from gridmuster.console.pages import Bundle
+from gridmuster.console.pages import Bundle, no_page, wants_page
 from gridmuster.console.plant import Plant
 from gridmuster.console.problems import Problem, problem_response
 from gridmuster.console.schema import install
@@ -182,6 +182,8 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 404:
         problem = Problem(404, "not-found", f"There is no {request.url.path} here.", headers)
+        if wants_page(request):
+            return no_page(problem.detail)
     elif error.status_code == 405:
         allowed = headers.get("Allow", headers.get("allow", ""))
         detail = f"{request.method} is not for this address; it takes {allowed}."

@@ -8,18 +8,20 @@ from typing import Final
 from fastapi import Request
 from msgspec import Struct
 
+from gridmuster.console.auth import Caller
 from gridmuster.console.problems import Problem
 
 #: Attempts kept; the oldest are forgotten first.
 MAX_DENIED: Final = 2000
-#: Longest path and name kept, characters: both come from whoever asks.
+#: Longest path, name and reason kept, characters: they may come from whoever asks.
 MAX_TEXT: Final = 200
 
 
 class DeniedEntry(Struct, frozen=True):
     """An attempt that was denied: who as far as known, from where, what, and why.
 
-    ``actor`` is empty for one without a valid token. ``number`` only grows.
+    ``actor`` is empty for one without a valid token. ``why`` is the problem's slug, ``detail`` the
+    same in words. ``number`` only grows.
     """
 
     number: int
@@ -30,6 +32,7 @@ class DeniedEntry(Struct, frozen=True):
     path: str
     why: str
     address: str
+    detail: str
 
 
 class Denied:
@@ -47,17 +50,19 @@ class Denied:
             problem: why it was denied.
             address: where it came from.
         """
+        caller: Caller | None = getattr(request.state, "caller", None)
         self._count += 1
         self._entries.append(
             DeniedEntry(
                 self._count,
                 request.app.state.plant.view().at_ms,
-                str(problem.more.get("actor", ""))[:MAX_TEXT],
-                str(problem.more.get("role", "")),
+                str(problem.more.get("actor", caller.name if caller else ""))[:MAX_TEXT],
+                str(problem.more.get("role", caller.role.word if caller else "")),
                 request.method[:16],
                 request.url.path[:MAX_TEXT],
                 problem.slug,
                 address,
+                str(problem.detail)[:MAX_TEXT],
             )
         )
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from gridmuster.console.access import SecuredRoute, caller_of, needs
+from gridmuster.console.access import SecuredRoute, address_of, caller_of, deny, needs
 from gridmuster.console.auth import Auth, Caller, Role
 from gridmuster.console.entrydocs import (
     SessionDocument,
@@ -21,6 +21,7 @@ from gridmuster.console.entrydocs import (
     SignInCode,
     Ways,
 )
+from gridmuster.console.problems import Problem
 from gridmuster.console.schema import answer, problems
 from gridmuster.console.sessions import (
     CODE_LIFETIME_S,
@@ -87,9 +88,34 @@ def begin_session(request: Request, caller: Caller) -> Session:
     """
     sessions = sessions_of(request)
     sessions.end(request.cookies.get(cookie_name(request), ""))
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     _log.info("signed in", actor=caller.name, role=caller.role.word, address=address)
     return sessions.begin(caller, address)
+
+
+def _shown(request: Request, token: str) -> Caller:
+    """Whom a token or a code signs in.
+
+    Raises:
+        Problem: 401 when it is not known, 429 after too many of those.
+    """
+    once = token.startswith(CODE_PREFIX)
+    caller = sessions_of(request).redeem(token) if once else None
+    if caller is not None:
+        return caller
+    auth: Auth = request.app.state.auth
+    try:
+        return auth.require(f"Bearer {token}", Role.VIEWER, address_of(request))
+    except Problem as problem:
+        if not once or problem.slug != "wrong-token":
+            raise
+        raise Problem(
+            401,
+            "spent-code",
+            f"This link signs in once and within {CODE_LIFETIME_S / 60.0:g} min; it was used, or "
+            "is too old. 'gridmuster console --open' makes a new one.",
+            {"WWW-Authenticate": "Bearer"},
+        ) from problem
 
 
 def _session_document(request: Request, session: Session) -> SessionDocument:
@@ -105,13 +131,11 @@ def _session_document(request: Request, session: Session) -> SessionDocument:
 )
 async def sign_in(request: Request, body: SignIn) -> Response:
     """Takes a token once and sets a cookie that no script can read."""
-    caller = None
-    if body.token.startswith(CODE_PREFIX):
-        caller = sessions_of(request).redeem(body.token)
-    if caller is None:
-        auth: Auth = request.app.state.auth
-        address = request.client.host if request.client else ""
-        caller = auth.require(f"Bearer {body.token}", Role.VIEWER, address)
+    try:
+        caller = _shown(request, body.token)
+    except Problem as problem:
+        deny(request, problem)
+        raise
     session = begin_session(request, caller)
     response = _json(_session_document(request, session))
     set_cookie(request, response, session)
@@ -141,7 +165,9 @@ async def who(request: Request) -> Response:
 )
 async def ways(request: Request) -> Response:
     """Asked by the page before anybody is signed in."""
-    return _json(Ways(request.app.state.oidc.name if request.app.state.oidc else ""))
+    oidc = request.app.state.oidc
+    cookie = request.cookies.get(cookie_name(request), "")
+    return _json(Ways(oidc.name if oidc else "", sessions_of(request).lasts(cookie)))
 
 
 @router.post(

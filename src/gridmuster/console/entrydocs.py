@@ -50,6 +50,10 @@ class SignedOut(Struct, frozen=True):
 
 
 class Ways(Struct, frozen=True):
-    """How a person may sign in: always by token; ``oidc`` names the company's own way, if any."""
+    """How a person may sign in: always by token; ``oidc`` names the company's own way, if any.
+
+    ``signed_in`` tells a browser whether its cookie stands for a session that lasts.
+    """
 
     oidc: str
+    signed_in: bool

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gridmuster.console.loopback import LOOPBACK_NAMES
@@ -71,6 +72,7 @@ class Guard:
         except Problem as problem:
             if started:
                 raise
+            _keep(scope, problem)
             await problem_response(problem, scope["path"])(scope, receive, send_guarded)
         except Exception:
             # As text: a renderer that shows local variables would show tokens, and take seconds.
@@ -104,6 +106,13 @@ class Guard:
                 f"The request comes from a page of {origin[:80]!r}; only {host!r} may send "
                 "commands from a browser.",
             )
+
+
+def _keep(scope: Scope, problem: Problem) -> None:
+    """Keep a request that came from elsewhere for the audit page."""
+    if problem.slug.startswith("foreign-") and "app" in scope:
+        address = (scope.get("client") or ("",))[0]
+        scope["app"].state.denied.note(Request(scope), problem, address)
 
 
 class _Limited:

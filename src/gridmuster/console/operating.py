@@ -14,12 +14,12 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from gridmuster.center.view import Rejected, Submitted
-from gridmuster.console.access import SecuredRoute, caller_of, needs
+from gridmuster.console.access import SecuredRoute, caller_of, deny, needs
 from gridmuster.console.bodies import Command, OverrideCommand, PreviewCommand
 from gridmuster.console.consequence import consequence
-from gridmuster.console.documents import PROBLEM_MEDIA_TYPE, Consequence
+from gridmuster.console.documents import PROBLEM_MEDIA_TYPE, Consequence, ProblemDocument
 from gridmuster.console.idempotency import Answers, Kept, checked_key, request_id
-from gridmuster.console.problems import Problem, problem_response
+from gridmuster.console.problems import TYPE_PREFIX, Problem, problem_response
 from gridmuster.console.reading import document, plant_of
 from gridmuster.console.schema import answer
 from gridmuster.console.tokens import ROLES, Role
@@ -145,7 +145,9 @@ async def once(
     said = request.url.path.encode() + b"\n" + body.model_dump_json().encode()
     try:
         async with asyncio.timeout(SUBMIT_TIMEOUT_S):
-            return await answers.once(caller.name, checked, said, lambda: act(checked))
+            return await answers.once(
+                caller.name, checked, said, lambda: _told(request, act, checked)
+            )
     except TimeoutError as error:
         raise Problem(
             504,
@@ -153,6 +155,16 @@ async def once(
             f"The center did not answer within {SUBMIT_TIMEOUT_S:g} s; it may still act. Repeat "
             "the command with the same Idempotency-Key to learn what came of it.",
         ) from error
+
+
+async def _told(request: Request, act: Callable[[str], Awaitable[Kept]], key: str) -> Kept:
+    """Carry a command out; one that is refused is kept for the audit page."""
+    kept = await act(key)
+    if kept.status >= 400:
+        problem = msgspec.json.decode(kept.body, type=ProblemDocument)
+        slug = problem.type.removeprefix(TYPE_PREFIX)
+        deny(request, Problem(kept.status, slug, problem.detail))
+    return kept
 
 
 async def _submit(request: Request, action: Action, body: Command, key: str) -> Kept:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -90,6 +91,28 @@ def _read(path: Path, *, lasting: bool) -> _Asset:
     packed = gzip.compress(plain, mtime=0) if len(plain) >= MIN_GZIP_BYTES else None
     tag = f'"{hashlib.sha256(plain).hexdigest()[:20]}"'
     return _Asset(plain, packed, MEDIA_TYPES[path.suffix], tag, lasting)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person's browser asks for a page, not a program for a document."""
+    path, accepted = request.url.path, request.headers.get("accept", "")
+    return not path.startswith("/api/") and "text/html" in accepted.lower()
+
+
+def no_page(detail: str) -> Response:
+    """The page that says that there is nothing at an address, with the way on.
+
+    Args:
+        detail: what is not there, in words.
+    """
+    text = html.escape(detail)
+    content = (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><title>No such page - Gridmuster</title>'
+        f'<h1>No such page</h1><p>{text}</p><p><a href="/">Gridmuster\'s page</a></p></html>'
+    )
+    return Response(content, 404, media_type="text/html; charset=utf-8")
 
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)

@@ -17,6 +17,7 @@ TYPE_PREFIX: Final = "urn:gridmuster:problem:"
 TITLES: Final[dict[str, str]] = {
     "no-token": "A token is needed",
     "wrong-token": "The token is not known here",
+    "spent-code": "This link does not sign in any more",
     "too-many-attempts": "Too many attempts without a valid token",
     "too-many-commands": "Too many commands at once",
     "session-over": "Nobody is signed in here",

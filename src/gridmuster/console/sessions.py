@@ -136,6 +136,11 @@ class Sessions:
             self._sessions.move_to_end(session_id)
         return session
 
+    def lasts(self, session_id: str) -> bool:
+        """Whether a cookie stands for a session that lasts; does not keep it alive."""
+        session = self._sessions.get(session_id)
+        return session is not None and self.left_s(session) > 0.0
+
     def left_s(self, session: Session) -> float:
         """How long a session still lasts without another request, s."""
         end_s = min(session.begun_s + self._lifetime_s, session.used_s + self._idle_s)
