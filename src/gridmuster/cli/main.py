@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("watch", "Emergency stop of a device, site, area or the fleet."),
     "reset": ("watch", "Reset an emergency stop or a lock-out (admin)."),
     "compare": ("compare", "Plan a fleet's day under the four objectives, side by side."),
+    "forecast": ("forecast", "Forecast prices and demand from market data, and score that."),
     "solve": ("solve", "Plan a unit-commitment case of others, with a proven bound."),
     "adequacy": ("adequacy", "Compute a case's odds of losing load, or of surviving an outage."),
     "check-schedule": ("solve", "Price a schedule of a case and list what it breaks."),

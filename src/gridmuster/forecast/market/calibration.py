@@ -24,14 +24,14 @@ from gridmuster.forecast.market.metrics import PERCENTILES
 from gridmuster.forecast.market.wallclock import MS_PER_DAY, wall_clock_of
 
 #: Half-life of errors by which members are weighed, days.
-WEIGH_DAYS = 30.0
+WEIGH_DAYS = 15.0
 #: Days of misses whose percentiles are taken; most of them; fewest to speak of a band.
-WINDOW_DAYS = 90
+WINDOW_DAYS = 180
 MOST_MISSES = 3000
 FEWEST_MISSES = 48
 #: Days of misses from which their usual size is learnt; half-life of the mean at an hour, days.
 SIZE_DAYS = 180
-HOUR_DAYS = 14.0
+HOUR_DAYS = 10.0
 #: Push of a percentile after one outcome, in widths of the 80 % band.
 PUSH = 0.002
 #: How often the percentiles and the sizes are worked out anew, h.

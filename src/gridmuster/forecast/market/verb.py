@@ -31,7 +31,7 @@ from gridmuster.units import MS_PER_HOUR
 WARM_DAYS = 120
 #: Weights of members fall with this power of their recent error: models of one kind share the
 #: work; what the market publishes steps in only where learning fails.
-DAY_POWER, DIRECT_POWER = 4.0, 16.0
+DAY_POWER, DIRECT_POWER = 8.0, 16.0
 #: Leads up to which every hour of the past teaches, not only the same hour, h.
 SHORT_H = 3.0
 #: Furthest interval that is forecast, h.
