@@ -19,12 +19,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gridmuster.planning.reliability.kernels import add_unit
 from gridmuster.planning.reliability.lattice import WHOLE, common_step
 from gridmuster.planning.reliability.needs import Need
 from gridmuster.planning.reliability.outages import Floats, Ints
 
 #: Cells of the table of available power.
 CELLS = 4000
+#: Most cells, and those for each unit in the sum where powers share no step.
+MOST_CELLS = 1 << 17
+CELLS_A_UNIT = 100
+#: Odds that are dropped at the ends of a table.
+NIL = 1e-20
 #: Units searched over exactly.
 CORE = 24
 #: Branches looked at before a search ends unproved,
@@ -35,6 +41,8 @@ PART_BRANCHES = 3000
 CLOSE = 1e-12
 #: Odds of a need beyond the table.
 TAIL = 1e-15
+#: Expected power of a unit that counts for nothing, kW.
+SLIGHT = 1e-12
 #: Rectangles under the quantiles of a need.
 RECTANGLES = 400
 
@@ -90,6 +98,8 @@ class _Search:
         target: probability asked for.
         best_usd, best: cheapest choice found.
         left: branches that may still be looked at.
+        enough: fewest steps that cover the need with the probability asked for.
+        bounds: least cost of steps from each place on, see `_cheapest`.
     """
 
     order: Ints
@@ -103,6 +113,7 @@ class _Search:
     best_usd: float = np.inf
     best: tuple[int, ...] = ()
     left: int = BRANCHES
+    enough: int = 0
     bounds: list[tuple[Floats, Floats]] = field(default_factory=list)
 
 
@@ -118,7 +129,7 @@ def choose(options: Sequence[Option], need: Need, target: float, firm_kw: float 
     power = np.array([one.power_kw for one in options], dtype=float)
     odds = np.array([one.odds for one in options], dtype=float)
     usd = np.array([one.usd for one in options], dtype=float)
-    useful = np.flatnonzero((power > 0.0) & (odds > 0.0))
+    useful = np.flatnonzero(power * odds > SLIGHT)
     rank = usd[useful] / (power * odds)[useful]
     # Among units of one price the larger comes first, then the surer.
     order = useful[np.lexsort((-odds[useful], -power[useful], rank))]
@@ -126,17 +137,15 @@ def choose(options: Sequence[Option], need: Need, target: float, firm_kw: float 
     steps = np.array([_steps(power[order], step_kw, up=up) for up in (False, True)])
     if np.array_equal(steps[0], steps[1]):
         steps = steps[:1]
-    levels = firm_kw + step_kw * (np.arange(cells, dtype=np.float64) + WHOLE)
-    covered = need.at_most(levels)
-    tables = np.zeros((len(steps), cells))
-    tables[:, 0] = 1.0
-    start, reached = _greedy(tables, steps, odds[order], covered, target)
-    if not reached:
-        return _unreached(order, usd, tables, steps, odds[order], covered, target)
+    covered = _covered(need, firm_kw, step_kw, cells)
+    start, everything = _greedy(steps, odds[order], covered, target)
+    if everything is not None:
+        return _unreached(order, usd, everything, covered, target)
     first = max(start - CORE // 2, 0) if len(order) > CORE else 0
     last = min(max(first + CORE, start), len(order))
+    tables = _Available.nothing(len(steps), cells)
     for place in range(first):
-        tables = _with(tables, steps[:, place], odds[order[place]])
+        tables.add(steps[:, place], float(odds[order[place]]))
     core = order[first:last]
     found = _searched(tables, core, steps[:, first:last], odds, usd, covered, target, power)
     units = tuple(sorted([*order[:first].tolist(), *(int(core[place]) for place in found.best)]))
@@ -147,7 +156,7 @@ def choose(options: Sequence[Option], need: Need, target: float, firm_kw: float 
         if proved
         else _knapsacks(power[order], odds[order], usd[order], need, target, firm_kw)
     )
-    probability = _probability(units, order, steps, odds, covered)
+    probability = probability_of(units, options, need, firm_kw)
     return Chosen(units, probability, total, min(bound, total), True)
 
 
@@ -162,8 +171,34 @@ def least_usd(options: Sequence[Option], need: Need, target: float, firm_kw: flo
     power = np.array([one.power_kw for one in options], dtype=float)
     odds = np.array([one.odds for one in options], dtype=float)
     usd = np.array([one.usd for one in options], dtype=float)
-    useful = (power > 0.0) & (odds > 0.0)
+    useful = power * odds > SLIGHT
     return _knapsacks(power[useful], odds[useful], usd[useful], need, target - CLOSE, firm_kw)
+
+
+def probability_of(
+    taken: Sequence[int], options: Sequence[Option], need: Need, firm_kw: float = 0.0
+) -> float:
+    """Probability that units and what is firm cover a need; never overstated.
+
+    Args:
+        taken: numbers of the units.
+        options: all units; they set the grid, so that a choice is judged as it was made.
+        need: the need.
+        firm_kw: what is there for certain, kW.
+    """
+    power = np.array([one.power_kw for one in options], dtype=float)
+    odds = np.array([one.odds for one in options], dtype=float)
+    step_kw, cells = _grid(power[power * odds > SLIGHT], need, firm_kw)
+    steps = _steps(power, step_kw, up=False)
+    tables = _Available.nothing(1, cells)
+    for number in taken:
+        tables.add(steps[number : number + 1], float(odds[number]))
+    return tables.covers(0, _covered(need, firm_kw, step_kw, cells))
+
+
+def _covered(need: Need, firm_kw: float, step_kw: float, cells: int) -> Floats:
+    """Probability that each number of steps with what is firm covers the need."""
+    return need.at_most(firm_kw + step_kw * (np.arange(cells, dtype=np.float64) + WHOLE))
 
 
 def _grid(power: Floats, need: Need, firm_kw: float) -> tuple[float, int]:
@@ -171,7 +206,8 @@ def _grid(power: Floats, need: Need, firm_kw: float) -> tuple[float, int]:
     high = need.quantile(1.0 - TAIL) - firm_kw
     span = max(min(high, float(power.sum())), 1e-9)
     shared = common_step(power) if len(power) else None
-    step_kw = shared if shared is not None and span / shared <= CELLS else span / CELLS
+    cells = min(max(CELLS, CELLS_A_UNIT * len(power)), MOST_CELLS)
+    step_kw = shared if shared is not None and span / shared <= MOST_CELLS else span / cells
     return step_kw, int(np.ceil(span / step_kw - WHOLE)) + 1
 
 
@@ -182,50 +218,70 @@ def _steps(power: Floats, step_kw: float, *, up: bool) -> Ints:
     return whole.astype(np.int64)
 
 
-def _with(tables: Floats, steps: Ints, odds: float) -> Floats:
-    """Tables with one more unit; what goes beyond the last cell stays in it."""
-    grown = (1.0 - odds) * tables
-    cells = tables.shape[1]
-    for row, jump in enumerate(steps.tolist()):
-        if jump < cells:
-            grown[row, jump:] += odds * tables[row, : cells - jump]
-        grown[row, -1] += odds * tables[row, max(cells - jump, 0) :].sum()
-    return grown
+@dataclass(slots=True)
+class _Available:
+    """Probability of each power available, one table a rounding, and where it is not nil."""
+
+    odds: Floats
+    ends: list[tuple[int, int]]
+
+    @staticmethod
+    def nothing(rows: int, cells: int) -> _Available:
+        odds = np.zeros((rows, cells))
+        odds[:, 0] = 1.0
+        return _Available(odds, [(0, 0)] * rows)
+
+    def add(self, steps: Ints, odds: float) -> None:
+        """Put one more unit in."""
+        for row, jump in enumerate(steps.tolist()):
+            low, high = self.ends[row]
+            self.ends[row] = add_unit(self.odds[row], low, high, jump, odds, NIL)
+
+    def and_one(self, steps: Ints, odds: float) -> _Available:
+        """The same with one more unit."""
+        other = _Available(np.zeros_like(self.odds), list(self.ends))
+        for row, (low, high) in enumerate(self.ends):
+            other.odds[row, low : high + 1] = self.odds[row, low : high + 1]
+        other.add(steps, odds)
+        return other
+
+    def covers(self, row: int, covered: Floats) -> float:
+        """Probability that a need is covered, by a rounding.
+
+        Args:
+            row: 0 for powers rounded down, -1 for those rounded up.
+            covered: probability that each power covers it.
+        """
+        low, high = self.ends[row]
+        return float(self.odds[row, low : high + 1] @ covered[low : high + 1])
 
 
 def _greedy(
-    tables: Floats, steps: Ints, odds: Floats, covered: Floats, target: float
-) -> tuple[int, bool]:
-    """How many units in order reach the target with powers rounded down, and whether any do."""
+    steps: Ints, odds: Floats, covered: Floats, target: float
+) -> tuple[int, _Available | None]:
+    """How many units in order reach the target, powers rounded down; if none do, all together."""
+    tables = _Available.nothing(len(steps), len(covered))
     for place in range(len(odds) + 1):
-        if float(tables[0] @ covered) >= target - CLOSE:
-            return place, True
+        if tables.covers(0, covered) >= target - CLOSE:
+            return place, None
         if place < len(odds):
-            tables = _with(tables, steps[:, place], float(odds[place]))
-    return len(odds), False
+            tables.add(steps[:, place], float(odds[place]))
+    return len(odds), tables
 
 
 def _unreached(
-    order: Ints,
-    usd: Floats,
-    tables: Floats,
-    steps: Ints,
-    odds: Floats,
-    covered: Floats,
-    target: float,
+    order: Ints, usd: Floats, everything: _Available, covered: Floats, target: float
 ) -> Chosen:
-    for place in range(len(order)):
-        tables = _with(tables, steps[:, place], float(odds[place]))
     units = tuple(sorted(order.tolist()))
     total = float(usd[list(units)].sum())
     # Only powers rounded up prove that no choice would do.
-    hopeless = float(tables[-1] @ covered) < target - CLOSE
+    hopeless = everything.covers(-1, covered) < target - CLOSE
     bound = np.inf if hopeless else 0.0
-    return Chosen(units, float(tables[0] @ covered), total, bound, False)
+    return Chosen(units, everything.covers(0, covered), total, bound, False)
 
 
 def _searched(
-    tables: Floats,
+    tables: _Available,
     core: Ints,
     steps: Ints,
     odds: Floats,
@@ -252,6 +308,8 @@ def _searched(
         )
         worse.append(place + 1 + np.flatnonzero(beaten))
     search = _Search(core, usd[core], worse, steps, odds[core], cover, covered, target)
+    # Covered rises with power.
+    search.enough = int(np.searchsorted(covered, target - CLOSE))
     if size < len(power):
         search.left = PART_BRANCHES
     search.bounds = [_cheapest(search, place) for place in range(size + 1)]
@@ -272,7 +330,7 @@ def _cheapest(search: _Search, place: int) -> tuple[Floats, Floats]:
 def _branch(
     search: _Search,
     place: int,
-    tables: Floats,
+    tables: _Available,
     taken: tuple[int, ...],
     usd: float,
     barred: np.ndarray,
@@ -281,29 +339,26 @@ def _branch(
     if search.left <= 0 or usd >= search.best_usd:
         return
     search.left -= 1
-    if float(tables[0] @ search.covered) >= search.target - CLOSE:
+    if tables.covers(0, search.covered) >= search.target - CLOSE:
         search.best_usd, search.best = usd, taken
         return
     if place >= len(search.order) or _least(search, place, tables, usd) >= search.best_usd:
         return
-    if float(tables[-1] @ search.cover[place]) < search.target - CLOSE:
+    if tables.covers(-1, search.cover[place]) < search.target - CLOSE:
         return
     if not barred[place]:
-        more = _with(tables, search.steps[:, place], float(search.odds[place]))
+        more = tables.and_one(search.steps[:, place], float(search.odds[place]))
         _branch(search, place + 1, more, (*taken, place), usd + float(search.usd[place]), barred)
     without = barred.copy()
     without[search.worse[place]] = True
     _branch(search, place + 1, tables, taken, usd, without)
 
 
-def _least(search: _Search, place: int, tables: Floats, usd: float) -> float:
+def _least(search: _Search, place: int, tables: _Available, usd: float) -> float:
     """Cost that every choice from here on has: power must be able to reach the target at all."""
-    enough = np.flatnonzero(search.covered >= search.target - CLOSE)
-    if not len(enough):
-        return usd
-    top = int(np.flatnonzero(tables[-1] > 0.0)[-1])
+    top = tables.ends[-1][1]
     power, cost = search.bounds[place]
-    return usd + float(np.interp(max(int(enough[0]) - top, 0), power, cost))
+    return usd + float(np.interp(max(search.enough - top, 0), power, cost))
 
 
 def _knapsacks(
@@ -329,15 +384,3 @@ def _fractions(gain: Floats, usd: Floats, wanted: float) -> float:
     order = np.argsort(usd / gain, kind="stable")
     reached = np.concatenate([[0.0], np.cumsum(gain[order])])
     return float(np.interp(wanted, reached, np.concatenate([[0.0], np.cumsum(usd[order])])))
-
-
-def _probability(
-    units: tuple[int, ...], order: Ints, steps: Ints, odds: Floats, covered: Floats
-) -> float:
-    tables = np.zeros((len(steps), len(covered)))
-    tables[:, 0] = 1.0
-    chosen = set(units)
-    for place, unit in enumerate(order.tolist()):
-        if unit in chosen:
-            tables = _with(tables, steps[:, place], float(odds[unit]))
-    return float(tables[0] @ covered)

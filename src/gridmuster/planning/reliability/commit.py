@@ -16,10 +16,8 @@ from dataclasses import dataclass
 
 from gridmuster.errors import PlanningError
 from gridmuster.planning.adequacy import run_availability
-from gridmuster.planning.reliability.choice import CLOSE, Option, choose, least_usd
+from gridmuster.planning.reliability.choice import CLOSE, Option, choose, least_usd, probability_of
 from gridmuster.planning.reliability.needs import Need
-from gridmuster.planning.reliability.outages import two_state
-from gridmuster.planning.reliability.table import outage_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +167,14 @@ def _probabilities(
     firm_kw: Sequence[float],
     interval_h: float,
 ) -> list[float]:
-    """Odds that each need is covered, from the outage table of who is on."""
+    """Odds that each need is covered by who is on."""
     odds = []
     before = {number for number, one in enumerate(candidates) if one.running}
     for on, need, sure_kw in zip(chosen, needs, firm_kw, strict=True):
-        rows = sorted(on)
-        units = two_state(
-            [candidates[row].power_kw for row in rows],
-            [_odds(candidates[row], interval_h, ran=row in before) for row in rows],
-        )
-        odds.append(outage_table(units).covers(need.at_most, sure_kw))
+        options = [
+            _option(one, interval_h, ran=number in before) for number, one in enumerate(candidates)
+        ]
+        odds.append(probability_of(sorted(on), options, need, sure_kw))
         before = on
     return odds
 

@@ -159,3 +159,41 @@ def invert(
                 out[2, hour] += large * (abs(kernel[0, at]) + abs(kernel[1, at]))
                 out[3, hour] += large * (abs(kernel[2, at]) + abs(kernel[3, at]))
     return out
+
+
+@compiled
+def add_unit(
+    table: Floats, low: int, high: int, jump: int, odds: float, least: float
+) -> tuple[int, int]:
+    """Put one more unit into a table of available power; the last cell holds all beyond it.
+
+    Args:
+        table: probability by steps available, shape (cells,), changed in place; nothing is outside
+            ``low`` to ``high``.
+        low, high: first and last cell with anything in it.
+        jump: steps that the unit gives.
+        odds: that it does.
+        least: cells at the ends with less than this are emptied.
+
+    Returns:
+        The new first and last cell.
+    """
+    last = len(table) - 1
+    beyond = 0.0
+    for at in range(max(low, last - jump), min(high, last - 1) + 1):
+        beyond += table[at]
+    if jump > 0:
+        for at in range(min(high + jump, last - 1), low - 1, -1):
+            value = (1.0 - odds) * table[at]
+            if at - jump >= low:
+                value += odds * table[at - jump]
+            table[at] = value
+        table[last] += odds * beyond
+    high = min(high + jump, last)
+    while low < high and table[low] < least:
+        table[low] = 0.0
+        low += 1
+    while high > low and table[high] < least:
+        table[high] = 0.0
+        high -= 1
+    return low, high
