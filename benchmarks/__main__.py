@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import console, day, live, plan
+from benchmarks import adequacy, console, day, live, plan
 from benchmarks.rows import Benchmark, Row, as_dicts, machine, table, write_page
 
 
@@ -22,6 +22,7 @@ def _plans() -> list[Row]:
 
 BENCHMARKS: dict[str, Benchmark] = {
     "plan": _plans,
+    "adequacy": adequacy.run,
     "day": day.run,
     "live": live.keep_up,
     "latency": live.latency,
