@@ -1,9 +1,9 @@
 """Loss of load of ten thousand units over a year, and commitment of as many to a probability.
 
 Random fleets from a seed: capacities of 20 to 500 kW, forced outage rates of 0.5 to 7 %, a daily
-and yearly load shape. `whole`: capacities in whole kW. `tenths`: in tenths. `maintenance`: each unit
-away for one to three weeks at its own time. `real`: capacities of any size, where only the two
-bounds are proven.
+and yearly load shape. Capacities are in whole kW, in tenths, or of any size, where the proven width
+is that of rounding both ways. With maintenance each unit is away for one to three weeks at its own
+time.
 """
 
 from __future__ import annotations
