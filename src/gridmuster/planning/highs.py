@@ -6,6 +6,7 @@ not; a node limit is.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 
 import highspy
@@ -25,6 +26,14 @@ class Cut:
     columns: Ints
     values: Floats
     lower: float
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Values of some columns of a known plan; the solver finds the others."""
+
+    columns: Ints
+    values: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ def mixed_integer(
     time_limit_s: float,
     node_limit: int | None,
     threads: int,
-    start: Floats | None,
+    start: Floats | Start | None,
     improve: bool = False,
 ) -> Outcome:
     """Solve with integers.
@@ -85,10 +94,10 @@ def mixed_integer(
         time_limit_s: most wall time, s.
         node_limit: most nodes, or None.
         threads: threads to use.
-        start: values of a known plan, or None.
+        start: values of a known plan, of all columns or of some, or None.
         improve: whether to look for better plans than the known one, not only to prove it.
     """
-    solver = _solver(arrays, threads)
+    solver = loaded_solver(arrays, threads)
     solver.setOptionValue("time_limit", max(time_limit_s, LEAST_S))
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", absolute_gap)
@@ -98,7 +107,8 @@ def mixed_integer(
         # A good plan is known: what is left to do is to prove it, not to look for others.
         if not improve:
             solver.setOptionValue("mip_heuristic_effort", 0.0)
-        solver.setSolution(len(start), np.arange(len(start), dtype=np.int32), start)
+        known = start if isinstance(start, Start) else Start(np.arange(len(start)), start)
+        solver.setSolution(len(known.columns), known.columns.astype(np.int32), known.values)
     numbers = np.flatnonzero(arrays.integer).astype(np.int32)
     integer = np.full(len(numbers), int(highspy.HighsVarType.kInteger), dtype=np.uint8)
     solver.changeColsIntegrality(len(numbers), numbers, integer)
@@ -128,7 +138,7 @@ def relaxed(arrays: LinearArrays, threads: int, time_limit_s: float) -> Point | 
         threads: threads to use.
         time_limit_s: most wall time, s.
     """
-    solver = _solver(arrays, threads)
+    solver = loaded_solver(arrays, threads)
     solver.setOptionValue("time_limit", max(time_limit_s, LEAST_S))
     status = solver.run()
     optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
@@ -160,7 +170,7 @@ class Relaxation:
         self._fixed = np.where(arrays.lower < arrays.upper, 0.0, arrays.lower)
         self._offset = float(np.dot(arrays.cost, self._fixed))
         small, self._rows = self._reduced()
-        self._solver = _solver(small, threads)
+        self._solver = loaded_solver(small, threads)
         # Warm starts need the model as it is; presolve would throw the basis away.
         self._solver.setOptionValue("presolve", "off")
 
@@ -239,11 +249,10 @@ class Relaxation:
         )
 
 
-class _Threads:
-    """How many threads HiGHS runs in this process; it refuses another number until told."""
+class _Threads(threading.local):
+    """How many threads HiGHS runs for this thread; it refuses another number until told."""
 
-    def __init__(self) -> None:
-        self._count: int | None = None
+    _count: int | None = None
 
     def use(self, count: int) -> None:
         """Have the next runs use so many threads."""
@@ -255,13 +264,29 @@ class _Threads:
 _THREADS = _Threads()
 
 
-def _solver(arrays: LinearArrays, threads: int) -> highspy.Highs:
+def quiet_solver(threads: int) -> highspy.Highs:
+    """An empty solver that prints nothing and does the same every time.
+
+    Args:
+        threads: threads to use.
+    """
     _THREADS.use(threads)
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", threads)
     solver.setOptionValue("parallel", "off" if threads == 1 else "on")
     solver.setOptionValue("random_seed", SEED)
+    return solver
+
+
+def loaded_solver(arrays: LinearArrays, threads: int) -> highspy.Highs:
+    """A solver with a model, its whole numbers not yet told.
+
+    Args:
+        arrays: the model.
+        threads: threads to use.
+    """
+    solver = quiet_solver(threads)
     model = highspy.HighsLp()
     model.num_col_ = len(arrays.cost)
     model.num_row_ = len(arrays.row_lower)

@@ -1,33 +1,41 @@
-"""Solves a case: relaxation first, then a plan near it, then branch and bound while time is left.
+"""Solves a case: prices first, plans near what they say, then better ones beside branch and bound.
 
-The bound is always the solver's own on a relaxation of the case; the plan is priced and judged by
-`judging`, which knows nothing of the model.
+The bound is a Lagrangian one or the solver's own on a relaxation of the case; the plan is priced
+and judged by `judging`, which knows nothing of the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gridmuster.clock import stopwatch_s
-from gridmuster.planning.cases.case import Case, Group, Schedule
+from gridmuster.planning.cases.case import Case, Schedule
 from gridmuster.planning.cases.judging import Judgement, judge
+from gridmuster.planning.cases.lane import BoundLane
+from gridmuster.planning.cases.neighbourhoods import PlanSearch
+from gridmuster.planning.cases.partial import Classes
+from gridmuster.planning.cases.plans import assigned, schedule_of
+from gridmuster.planning.cases.prices import Mix, PriceSearch, Pricing
 from gridmuster.planning.cases.tight import TightModel, build
-from gridmuster.planning.highs import mixed_integer, relaxed
+from gridmuster.planning.highs import Start
 from gridmuster.planning.linear import INF, Floats, Ints
 
-#: A commitment this close to whole in the relaxation is held there, first and after failing.
-CLOSE = (0.02, 0.0005)
-#: Share of the time left that one search near the relaxation may take.
-NEAR_SHARE = 0.5
-#: On and off of so many units and hours is free in one neighbourhood of the best plan.
-FREE = 1_200
-#: Share of the time left, and most time, s, that one neighbourhood may take.
-TURN_SHARE, TURN_S = 0.2, 8.0
-#: Share of a limit's gap that the search for plans aims at: the bound has to be met too.
-AIM = 0.25
+#: Prices are improved until their bound is within this share of the gap asked for.
+PRICE_GAP = 0.02
+#: Bounds are lowered by this share for rounding.
+ROUNDING = 1e-9
+#: Time kept back for the judge and for what else is done at the end, as a share of the limit.
+KEPT_BACK = 0.02
+#: Units times hours up to which branch and bound is worth its root.
+WHOLE_CELLS = 60_000
+#: A plan better by this share of the gap between plan and bound is worth starting it anew, and
+#: it is not started anew before so many s.
+ANEW, ANEW_S = 0.2, 8.0
+#: A cycle of neighbourhoods without a better plan is enough for one thread.
+IDLE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,65 +78,29 @@ class CaseAnswer:
         return max(cost - self.lower_bound, 0.0) / max(abs(cost), 1e-9)
 
 
-class _Best:
-    """The best plan so far, as a schedule and as values of the model, and the best bound."""
-
-    def __init__(self, case: Case, model: TightModel) -> None:
-        self.case = case
-        self.model = model
-        self.values: Floats | None = None
-        self.schedule = Schedule({}, {}, {})
-        self.judgement = Judgement(INF, ("no plan was found in the time given",), 1)
-        self.bound = -INF
-
-    def offer(self, values: Floats) -> bool:
-        """Take a plan if it keeps every rule and costs less; whether it was taken."""
-        schedule = taken_apart(self.case, self.model, values)
-        judged = judge(self.case, schedule)
-        if not self.schedule.commitment and not judged.feasible:
-            self.schedule, self.judgement = schedule, judged
-        if not judged.feasible or (self.values is not None and judged.cost >= self.judgement.cost):
-            return False
-        self.schedule, self.judgement, self.values = schedule, judged, values
-        return True
-
-    def done(self, gap: float) -> bool:
-        """Whether the plan is proven good enough."""
-        if self.values is None:
-            return False
-        return self.judgement.cost - self.bound <= gap * abs(self.judgement.cost)
+Told = Callable[[str, float, float], None]
 
 
 def solve_case(
-    case: Case,
-    limits: CaseLimits | None = None,
-    told: Callable[[str, float, float], None] | None = None,
+    case: Case, limits: CaseLimits | None = None, told: Told | None = None
 ) -> CaseAnswer:
     """Plan a case.
 
     Args:
-        case: the case, without copies; see `solve_copies`.
+        case: the case; copies count as so many units each (`Case.repeated`).
         limits: how well and how long.
         told: told of each step, the best cost and the bound so far.
 
     Returns:
         The best plan found, judged, with a valid lower bound; never raises for lack of time.
     """
-    search = _CaseSearch(case, CaseLimits() if limits is None else limits, told or _silent)
-    return search.run()
+    return _CaseSearch(case, CaseLimits() if limits is None else limits, told or _silent).run()
 
 
 def solve_copies(
-    case: Case,
-    copies: int,
-    limits: CaseLimits | None = None,
-    told: Callable[[str, float, float], None] | None = None,
+    case: Case, copies: int, limits: CaseLimits | None = None, told: Told | None = None
 ) -> CaseAnswer:
     """Plan a case whose every unit, demand and reserve is repeated.
-
-    Alike units that no ramp binds are counted together. Otherwise one copy is planned and
-    repeated: that is a plan of the whole; its bound is the relaxation's alone, because only of a
-    convex problem the average of all copies is a solution of one.
 
     Args:
         case: one copy.
@@ -136,197 +108,168 @@ def solve_copies(
         limits: how well and how long.
         told: told of each step, the best cost and the bound so far.
     """
-    whole = case.repeated(copies)
-    if copies == 1 or all(group.unit.free for group in case.thermal):
-        return solve_case(whole, limits, told)
-    search = _CaseSearch(case, CaseLimits() if limits is None else limits, told or _silent)
-    one = search.run(relaxation_only=True)
-    schedule = _repeated(one.schedule, copies)
-    bound = one.lower_bound * copies
-    method = f"{one.method}, repeated {copies} times"
-    return CaseAnswer(schedule, judge(whole, schedule), bound, search.seconds(), method)
-
-
-def _repeated(schedule: Schedule, copies: int) -> Schedule:
-    return Schedule(
-        {f"{n}#{k}": row for n, row in schedule.commitment.items() for k in range(1, copies + 1)},
-        {f"{n}#{k}": row for n, row in schedule.power_mw.items() for k in range(1, copies + 1)},
-        {n: [mw * copies for mw in row] for n, row in schedule.renewable_mw.items()},
-    )
+    return solve_case(case.repeated(copies), limits, told)
 
 
 class _CaseSearch:
-    """One search: relaxation, plans near it, better plans near those, then branch and bound."""
+    """One search: prices, plans near them, better plans near those, and branch and bound."""
 
-    def __init__(
-        self, case: Case, limits: CaseLimits, told: Callable[[str, float, float], None]
-    ) -> None:
+    def __init__(self, case: Case, limits: CaseLimits, told: Told) -> None:
         self._started_s = stopwatch_s()
+        self._case = case
         self._limits = limits
         self._told = told
-        self._model = build(case)
-        self._best = _Best(case, self._model)
-        self._hours = case.hours
-        self._method = "relaxation"
+        self._pricing = Pricing(case)
+        self._plans = PlanSearch(self._pricing, limits.gap, self._left_s)
+        self._bound = -INF
+        self._method = "prices"
+        self._model: TightModel | None = None
+        self._lane: BoundLane | None = None
+        self._lane_cost = INF
+        self._lane_s = 0.0
 
-    def seconds(self) -> float:
-        """Wall time so far, s."""
+    def _seconds(self) -> float:
         return stopwatch_s() - self._started_s
 
     def _left_s(self) -> float:
-        return self._limits.time_limit_s - self.seconds()
+        return self._limits.time_limit_s * (1.0 - KEPT_BACK) - self._seconds()
 
     def _over(self) -> bool:
-        return self._left_s() <= 0.0 or self._best.done(self._limits.gap)
+        cost = self._plans.cost
+        if cost < INF and cost - self._bound <= self._limits.gap * abs(cost):
+            return True
+        return self._left_s() <= 0.0
 
-    def run(self, *, relaxation_only: bool = False) -> CaseAnswer:
-        """Search until the gap is met or time is up.
+    def run(self) -> CaseAnswer:
+        """Search until the gap is met or time is up."""
+        search = PriceSearch(self._pricing)
+        mix = search.improve(max(PRICE_GAP * self._limits.gap, 1e-9), self._left_s)
+        if mix is not None:
+            self._prove(mix.bound)
+            self._say("prices")
+            self._first_plans(search, mix)
+        if not self._over() and self._worth_whole():
+            self._branch(mix)
+        elif mix is not None and self._plans.best is not None:
+            self._better(mix)
+        return self._answer()
 
-        Args:
-            relaxation_only: whether the bound may come from the relaxation alone.
-        """
-        best = self._best
-        point = relaxed(self._model.arrays, self._limits.threads, self._left_s())
-        if point is not None:
-            best.bound = point.objective - 1e-9 * abs(point.objective)
-            self._say("relaxation")
-            for close in CLOSE:
-                if not self._over():
-                    self._near(point.values, close)
-            if best.values is not None:
-                self._turns(point.values)
-        if not relaxation_only and not self._over():
-            self._whole()
-        return CaseAnswer(best.schedule, best.judgement, best.bound, self.seconds(), self._method)
+    def _first_plans(self, search: PriceSearch, mix: Mix) -> None:
+        self._plans.round(mix)
+        self._say("rounding")
+        if self._over():
+            return
+        may = self._pricing.may.copy()
+        deeper = self._plans.dive(search, mix)
+        self._pricing.may[:] = may
+        if deeper is not None:
+            self._plans.round(deeper)
+            self._say("dive")
+
+    def _branch(self, mix: Mix | None) -> None:
+        """Branch and bound beside better plans, or after them when there is but one thread."""
+        if self._limits.threads < 2 and mix is not None and self._plans.best is not None:
+            self._better(mix)
+        try:
+            self._start_lane()
+            if mix is not None and self._plans.best is not None and self._limits.threads >= 2:
+                self._better(mix)
+            while not self._over() and self._lane is not None and not self._lane.finished():
+                self._lane.wait(0.05)
+                self._listen()
+        finally:
+            if self._lane is not None:
+                self._lane.stop()
+                self._listen()
+
+    def _better(self, mix: Mix) -> None:
+        """Open one part of the best plan after the other."""
+        idle = 0
+        for turn in self._plans.turns(mix):
+            self._listen()
+            if self._over() or (self._lane is None and idle >= IDLE):
+                return
+            if self._lane is not None and self._lane.finished():
+                return
+            better = self._plans.turn(turn)
+            idle = 0 if better else idle + 1
+            if better:
+                self._say("neighbourhoods")
+            elif idle % IDLE == 0:
+                self._plans.longer()
+
+    def _start_lane(self) -> None:
+        if self._model is None:
+            self._model = build(self._case, fleet_rows=True)
+        best = self._plans.best
+        start = None if best is None else _as_start(self._case, self._model, best.plan)
+        self._lane_cost, self._lane_s = self._plans.cost, self._seconds()
+        self._lane = BoundLane(self._model.arrays, start, max(self._left_s(), 0.1))
+
+    def _listen(self) -> None:
+        """Take over what branch and bound has found, and tell it when much was found here."""
+        lane = self._lane
+        if lane is None:
+            return
+        self._prove(lane.bound())
+        values = lane.take()
+        if values is not None and self._model is not None:
+            self._plans.offer(_as_plan(self._case, self._model, values))
+            self._say("branch and bound")
+
+    def _prove(self, bound: float) -> None:
+        if np.isfinite(bound):
+            self._bound = max(self._bound, bound - ROUNDING * abs(bound))
+            self._plans.bound = self._bound
+
+    def _worth_whole(self) -> bool:
+        cells = self._case.hours * sum(group.count for group in self._case.thermal)
+        grouped = all(group.count == 1 or group.unit.free for group in self._case.thermal)
+        return grouped and cells <= WHOLE_CELLS
 
     def _say(self, method: str) -> None:
         self._method = method
-        self._told(method, self._best.judgement.cost, self._best.bound)
+        self._told(method, self._plans.cost, self._bound)
 
-    def _near(self, values: Floats, close: float) -> None:
-        """Hold what the relaxation leaves hardly in doubt and solve the rest."""
-        on = self._model.commitment()
-        sure = np.abs(values[on] - np.round(values[on])) <= close
-        self._part(on[sure], np.round(values[on[sure]]), self._left_s() * NEAR_SHARE)
-        self._say("relax and fix")
-
-    def _turns(self, relaxed: Floats) -> None:
-        """Free one part of the best plan after the other until none gets better."""
-        on = self._model.commitment()
-        hour_of = np.tile(np.arange(self._hours), len(on) // self._hours)
-        idle = 0
-        width = max(self._hours // 4, 1)
-        starts = list(range(0, self._hours, max(width // 2, 1)))
-        turn = 0
-        while not self._over() and idle < len(starts) + 1:
-            values = self._best.values
-            assert values is not None
-            doubt = np.abs(values[on] - relaxed[on])
-            if turn % (len(starts) + 1) == 0:
-                # Where the plan and the relaxation differ a better plan is most likely.
-                free = doubt > 1e-6
-            else:
-                first = starts[turn % (len(starts) + 1) - 1]
-                free = (hour_of >= first) & (hour_of < first + width)
-            chosen = np.flatnonzero(free)
-            if len(chosen) > FREE:
-                order = np.argsort(-doubt[chosen], kind="stable")
-                chosen = chosen[order[:FREE]]
-            held = np.ones(len(on), dtype=bool)
-            held[chosen] = False
-            limit_s = min(self._left_s() * TURN_SHARE, TURN_S)
-            better = self._part(on[held], np.round(values[on[held]]), limit_s)
-            idle = 0 if better else idle + 1
-            turn += 1
-            if better:
-                self._say("neighbourhoods")
-
-    def _part(self, held: Ints, at: Floats, time_limit_s: float) -> bool:
-        """Solve with some of the commitment held; whether a better plan came of it."""
-        best, arrays = self._best, self._model.arrays
-        lower, upper = arrays.lower.copy(), arrays.upper.copy()
-        lower[held] = upper[held] = np.clip(at, lower[held], upper[held])
-        outcome = mixed_integer(
-            replace(arrays, lower=lower, upper=upper),
-            absolute_gap=AIM * self._limits.gap * abs(best.bound),
-            time_limit_s=time_limit_s,
-            node_limit=None,
-            threads=self._limits.threads,
-            start=best.values,
-            improve=True,
-        )
-        return outcome.values is not None and best.offer(outcome.values)
-
-    def _whole(self) -> None:
-        """Branch and bound on the whole model; its bound counts."""
-        best = self._best
-        outcome = mixed_integer(
-            self._model.arrays,
-            absolute_gap=self._limits.gap * abs(best.bound) if best.bound > -INF else 0.0,
-            time_limit_s=self._left_s(),
-            node_limit=None,
-            threads=self._limits.threads,
-            start=best.values,
-            improve=True,
-        )
-        best.bound = max(best.bound, outcome.bound)
-        if outcome.values is not None:
-            best.offer(outcome.values)
-        self._say("branch and bound")
+    def _answer(self) -> CaseAnswer:
+        best = self._plans.best
+        if best is None:
+            schedule = Schedule({}, {}, {})
+            judged = Judgement(INF, ("no plan was found in the time given",), 1)
+        else:
+            schedule = schedule_of(self._pricing, best)
+            judged = judge(self._case, schedule)
+        return CaseAnswer(schedule, judged, self._bound, self._seconds(), self._method)
 
 
-def taken_apart(case: Case, model: TightModel, values: Floats) -> Schedule:
-    """A schedule of single units from a solution of the model.
-
-    Args:
-        case: the case.
-        model: its model.
-        values: a solution with whole numbers.
-    """
-    commitment: dict[str, list[int]] = {}
-    power: dict[str, list[float]] = {}
-    for group, columns in zip(case.thermal, model.groups, strict=True):
-        on = np.round(values[columns.on]).astype(int)
-        commitment.update(_assigned(group, on))
-        # Alike units on convex costs share best in equal parts; no ramp binds a group of several.
-        each = np.where(on > 0, values[columns.above] / np.maximum(on, 1), 0.0)
-        each = np.clip(each, 0.0, group.unit.max_mw - group.unit.min_mw) + group.unit.min_mw
-        for name in group.names:
-            row = commitment[name]
-            power[name] = [float(p) if now else 0.0 for p, now in zip(each, row, strict=True)]
-    renewable = {
-        source.name: [float(mw) for mw in values[columns]]
-        for source, columns in zip(case.renewable, model.renewable, strict=True)
-    }
-    return Schedule(commitment, power, renewable)
+def _as_start(case: Case, model: TightModel, plan: Classes) -> Start:
+    """A plan as whole numbers of the whole model."""
+    hours = case.hours
+    columns: list[Ints] = []
+    values: list[Floats] = []
+    for number, (group, made) in enumerate(zip(case.thermal, model.groups, strict=True)):
+        rows = np.flatnonzero(plan.group == number)
+        on, count = plan.on[rows], plan.count[rows]
+        before = np.full((len(on), 1), int(group.unit.on_before))
+        change = np.diff(np.concatenate([before, on.reshape(-1, hours)], axis=1), axis=1)
+        columns += [made.on, made.start, made.stop]
+        values += [count @ on, count @ np.maximum(change, 0), count @ np.maximum(-change, 0)]
+    return Start(np.concatenate(columns), np.concatenate(values).astype(float))
 
 
-def _assigned(group: Group, on: Ints) -> dict[str, list[int]]:
-    """Who of the alike units is on: the longest on stops first, the last to stop starts first.
-
-    Stopping the longest on keeps every minimum time on that the sums keep; of those that may
-    start, the one off for the shortest time starts hottest.
-    """
-    unit = group.unit
-    rows: dict[str, list[int]] = {name: [] for name in group.names}
-    since = {name: -unit.hours_before for name in group.names}
-    running = set(group.names) if unit.on_before else set()
-    for hour, wanted in enumerate(on.tolist()):
-        while len(running) > wanted:
-            name = min(running, key=lambda one: (since[one], one))
-            running.discard(name)
-            since[name] = hour
-        off = [name for name in group.names if name not in running]
-        ready = sorted(
-            (name for name in off if hour - since[name] >= unit.down_h),
-            key=lambda one: (-since[one], one),
-        )
-        for name in ready[: max(wanted - len(running), 0)]:
-            running.add(name)
-            since[name] = hour
-        for name, row in rows.items():
-            row.append(int(name in running))
-    return rows
+def _as_plan(case: Case, model: TightModel, values: Floats) -> Classes:
+    """A plan from a solution of the whole model."""
+    group: list[int] = []
+    on: list[Ints] = []
+    for number, (units, made) in enumerate(zip(case.thermal, model.groups, strict=True)):
+        rows = assigned(units.unit, units.count, np.round(values[made.on]).astype(np.int64))
+        group += [number] * len(rows)
+        on += list(rows)
+    return Classes(
+        np.array(group, dtype=np.int64),
+        np.array(on, dtype=np.int64).reshape(-1, case.hours),
+        np.ones(len(group)),
+    )
 
 
 def _silent(_: str, __: float, ___: float) -> None:

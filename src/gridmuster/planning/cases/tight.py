@@ -7,15 +7,12 @@ case from below however many units a group has; for a group of one it is exact.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from gridmuster.planning.cases.case import Case, Group, Piecewise, Quadratic
+from gridmuster.planning.cases.case import Case, Group, Thermal
+from gridmuster.planning.cases.tables import pieces_of
 from gridmuster.planning.linear import INF, Floats, Ints, LinearArrays, LinearModel
-
-#: Tangents that bound a quadratic cost from below, evenly over a unit's range.
-TANGENTS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,46 +49,98 @@ class TightModel:
         return np.flatnonzero(self.arrays.integer)
 
 
-def build(case: Case) -> TightModel:
-    """The model of a case."""
+def build(case: Case, *, fleet_rows: bool = False) -> TightModel:
+    """The model of a case.
+
+    Args:
+        case: the case.
+        fleet_rows: whether to add what follows for the whole fleet, for the sake of cuts.
+    """
     model = LinearModel()
     hours = case.hours
     demand, reserve = np.array(case.demand_mw), np.array(case.reserve_mw)
     balance = model.rows(hours, demand, demand)
     spinning = model.rows(hours, reserve, INF)
-    made = []
-    for group in case.thermal:
-        columns = _columns(model, group, hours)
-        model.entries(balance, columns.on, group.unit.min_mw)
-        model.entries(balance, columns.above, 1.0)
-        model.entries(spinning, columns.reserve, 1.0)
-        _times(model, group, columns)
-        _capacity(model, group, columns)
-        _ramps(model, group, columns)
-        _starts(model, group, columns)
-        _production(model, group, columns)
-        made.append(columns)
+    made = [
+        add_group(model, group, (balance, spinning), *allowed(group.unit, group.count, hours))
+        for group in case.thermal
+    ]
     sources = []
     for source in case.renewable:
         power = model.columns(hours, np.array(source.min_mw), np.array(source.max_mw), 0.0)
         model.entries(balance, power, 1.0)
         sources.append(power)
+    if fleet_rows:
+        _fleet(model, case, made)
     return TightModel(model.freeze(), tuple(made), tuple(sources))
 
 
-def _columns(model: LinearModel, group: Group, hours: int) -> GroupColumns:
-    unit, count = group.unit, group.count
+def _fleet(model: LinearModel, case: Case, made: list[GroupColumns]) -> None:
+    """Rows on who is on alone: enough for demand with reserve, and not too much for demand.
+
+    They follow from the others; a solver finds cover cuts in them that it cannot in single rows.
+    """
+    hours = case.hours
+    demand, reserve = np.array(case.demand_mw), np.array(case.reserve_mw)
+    nothing = np.zeros(hours)
+    most = sum((np.array(source.max_mw) for source in case.renewable), nothing)
+    least = sum((np.array(source.min_mw) for source in case.renewable), nothing)
+    enough = model.rows(hours, demand + reserve - most, INF)
+    reached = model.rows(hours, demand + reserve - most, INF)
+    low = model.rows(hours, -INF, demand - least)
+    for group, columns in zip(case.thermal, made, strict=True):
+        unit = group.unit
+        model.entries(enough, columns.on, unit.max_mw)
+        model.entries(reached, columns.on, unit.max_mw)
+        model.entries(reached, columns.start, -max(unit.max_mw - unit.ramp_start_mw, 0.0))
+        if unit.up_h >= 2:
+            stopping = max(unit.max_mw - unit.ramp_stop_mw, 0.0)
+            model.entries(reached[:-1], columns.stop[1:], -stopping)
+        model.entries(low, columns.on, unit.min_mw)
+
+
+def allowed(unit: Thermal, count: int, hours: int) -> tuple[Floats, Floats]:
+    """Fewest and most of so many alike units that may be on, by hour, from what came before."""
     lowest, highest = np.zeros(hours), np.full(hours, float(count))
     if unit.must_run:
         lowest[:] = count
     left = (unit.up_h if unit.on_before else unit.down_h) - unit.hours_before
     held = max(min(left, hours), 0)
     (lowest if unit.on_before else highest)[:held] = count if unit.on_before else 0.0
+    return lowest, highest
+
+
+def add_group(
+    model: LinearModel, group: Group, shared: tuple[Ints, Ints], lowest: Floats, highest: Floats
+) -> GroupColumns:
+    """Add a group to a model.
+
+    Args:
+        model: the model.
+        group: the units.
+        shared: rows of demand and of reserve, one an hour.
+        lowest, highest: fewest and most that may be on, by hour.
+    """
+    columns = _columns(model, group, lowest, highest)
+    model.entries(shared[0], columns.on, group.unit.min_mw)
+    model.entries(shared[0], columns.above, 1.0)
+    model.entries(shared[1], columns.reserve, 1.0)
+    _times(model, group, columns)
+    _capacity(model, group, columns)
+    _ramps(model, group, columns)
+    _matches(model, group, columns)
+    _production(model, group, columns)
+    return columns
+
+
+def _columns(model: LinearModel, group: Group, lowest: Floats, highest: Floats) -> GroupColumns:
+    unit, count, hours = group.unit, group.count, len(lowest)
     stops = np.full(hours, float(count))
     if unit.on_before and unit.power_before_mw > unit.ramp_stop_mw:
         stops[0] = 0.0
-    on = model.columns(hours, lowest, highest, 0.0, integer=True)
-    start = model.columns(hours, 0.0, float(count), 0.0, integer=True)
+    base = pieces_of(unit).base
+    on = model.columns(hours, lowest, highest, base, integer=True)
+    start = model.columns(hours, 0.0, float(count), unit.starts[-1].cost, integer=True)
     stop = model.columns(hours, 0.0, stops, 0.0, integer=True)
     span = (unit.max_mw - unit.min_mw) * count
     above = model.columns(hours, 0.0, span, 0.0)
@@ -206,7 +255,7 @@ def _ramps(model: LinearModel, group: Group, columns: GroupColumns) -> None:
         model.entries(rows, columns.stop, -stopping)
 
 
-def _starts(model: LinearModel, group: Group, columns: GroupColumns) -> None:
+def _matches(model: LinearModel, group: Group, columns: GroupColumns) -> None:
     """What starts cost by hours off.
 
     A start is paid as cold unless it is matched with the stop that it follows closely enough to be
@@ -215,10 +264,6 @@ def _starts(model: LinearModel, group: Group, columns: GroupColumns) -> None:
     """
     unit, count, hours = group.unit, group.count, len(columns.on)
     coldest = unit.starts[-1]
-    paid = model.columns(hours, 0.0, float(count), coldest.cost)
-    tie = model.rows(hours, 0.0, 0.0)
-    model.entries(tie, columns.start, -1.0)
-    model.entries(tie, paid, 1.0)
     if len(unit.starts) == 1:
         return
     after = model.rows(hours, 0.0, INF)
@@ -243,58 +288,25 @@ def _starts(model: LinearModel, group: Group, columns: GroupColumns) -> None:
 
 
 def _production(model: LinearModel, group: Group, columns: GroupColumns) -> None:
+    """Power above the least in pieces of rising cost, each only as wide as the units on."""
     unit, count, hours = group.unit, group.count, len(columns.on)
-    if isinstance(unit.cost, Quadratic):
-        _tangents(model, group, unit.cost, columns)
-        return
-    cost = unit.cost
-    base = model.columns(hours, 0.0, float(count), cost.price(unit.min_mw))
-    tie = model.rows(hours, 0.0, 0.0)
-    model.entries(tie, columns.on, 1.0)
-    model.entries(tie, base, -1.0)
-    pieces = _pieces(cost)
     total = model.rows(hours, 0.0, 0.0)
     model.entries(total, columns.above, -1.0)
-    for low_mw, high_mw, slope in pieces:
-        width = high_mw - low_mw
-        part = model.columns(hours, 0.0, width * count, slope)
+    high_mw = unit.min_mw
+    for width, rate in pieces_of(unit).parts:
+        high_mw += width
+        part = model.columns(hours, 0.0, width * count, rate)
         model.entries(total, part, 1.0)
         # Above what a start or stop allows nothing can be given in that hour (Knueven, Ostrowski
         # and Watson, INFORMS J. Computing 32(4), 2020, section 4.3).
         first = min(max(high_mw - unit.ramp_start_mw, 0.0), width)
         last = min(max(high_mw - unit.ramp_stop_mw, 0.0), width)
         ends = [(first, last)] if unit.up_h >= 2 else [(first, 0.0), (0.0, last)]
+        if first == last == 0.0:
+            ends = ends[:1]
         for at_start, at_stop in ends:
             rows = model.rows(hours, 0.0, INF)
             model.entries(rows, columns.on, width)
             model.entries(rows, columns.start, -at_start)
             model.entries(rows[:-1], columns.stop[1:], -at_stop)
             model.entries(rows, part, -1.0)
-
-
-def _pieces(cost: Piecewise) -> list[tuple[float, float, float]]:
-    points = cost.points
-    return [
-        (low_mw, high_mw, (high - low) / (high_mw - low_mw))
-        for (low_mw, low), (high_mw, high) in pairwise(points)
-        if high_mw > low_mw
-    ]
-
-
-def _tangents(model: LinearModel, group: Group, cost: Quadratic, columns: GroupColumns) -> None:
-    """Hold a cost column above tangents of the curve, each scaled by who is on.
-
-    With ``n`` units on at the same power the tangent at ``q`` reads
-    ``cost >= (b + 2 c q) P + (a - c q^2) n`` (perspective cut, Frangioni and Gentile, Math.
-    Programming 106, 2006): a valid bound for every q.
-    """
-    unit, hours = group.unit, len(columns.on)
-    paid = model.columns(hours, -INF, INF, 1.0)
-    points: Floats = np.linspace(unit.min_mw, unit.max_mw, TANGENTS)
-    for power_mw in points:
-        slope = cost.linear + 2.0 * cost.square * float(power_mw)
-        fixed = cost.constant - cost.square * float(power_mw) ** 2
-        rows = model.rows(hours, 0.0, INF)
-        model.entries(rows, paid, 1.0)
-        model.entries(rows, columns.above, -slope)
-        model.entries(rows, columns.on, -(slope * unit.min_mw + fixed))
