@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import adequacy, console, day, live, plan
+from benchmarks import adequacy, console, day, live, market, plan
 from benchmarks.rows import Benchmark, Row, as_dicts, machine, table, write_page
 
 
@@ -24,6 +24,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "plan": _plans,
     "adequacy": adequacy.run,
     "day": day.run,
+    "day-ahead-price": market.days_ahead,
+    "real-time-price": market.real_time,
     "live": live.keep_up,
     "latency": live.latency,
     "console": console.run,

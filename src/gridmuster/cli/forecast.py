@@ -226,12 +226,12 @@ def _print(history: MarketHistory, made: Backtest, horizon: str) -> None:
     from gridmuster.clock import iso
 
     asks = made.forecasts.asks
-    title = (
-        f"{made.area}, {made.forecasts.target} {horizon} ahead, {len(asks):,} intervals "
-        f"{iso(int(asks.start_ms[0]))} to {iso(int(asks.start_ms[-1]))}, {made.unit}"
+    typer.echo(
+        f"{made.area}, {made.forecasts.target} {horizon} ahead, {made.unit}: {len(asks):,} "
+        f"intervals, {iso(int(asks.start_ms[0]))} to {iso(int(asks.start_ms[-1]))}"
     )
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("", "MAE", "rMAE", "sMAPE", "pinball", "CRPS", "in 90 % band", "Brier"):
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("", "MAE", "rMAE", "sMAPE", "pinball", "CRPS", "in 90 %", "Brier"):
         table.add_column(column, justify="left" if not column else "right", no_wrap=True)
     for score in made.scores:
         table.add_row(*_cells(score))

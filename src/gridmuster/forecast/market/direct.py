@@ -18,7 +18,7 @@ from gridmuster.forecast.market.history import Floats, MarketHistory
 from gridmuster.forecast.market.wallclock import MS_PER_DAY
 
 #: Days between two fits; days of memory; most rows to learn from; fewest.
-REFIT_DAYS = 28
+REFIT_DAYS = 42
 MEMORY_DAYS = 1100
 MOST_ROWS = 30_000
 FEWEST_ROWS = 200

@@ -189,7 +189,7 @@ def run(
     # Whole libraries of threads would fight over the core of one forecast.
     with threadpool_limits(1):
         if target == "da_price" and isinstance(schedule, Schedule) and schedule.horizon == "24h":
-            given = _days(history, asks, first, told)
+            given = _days(history, asks, known, first, told)
         else:
             given = _intervals(history, target, asks, known, first, told)
         late = asks.where(np.arange(len(asks)) >= first)
@@ -224,15 +224,18 @@ def _baselines(history: MarketHistory, target: str, known: Features) -> dict[str
     return found
 
 
-def _days(history: MarketHistory, asks: Asks, first: int, told: Told | None) -> Given:
-    """Day-ahead prices by the models of whole days."""
+def _days(
+    history: MarketHistory, asks: Asks, known: Features, first: int, told: Told | None
+) -> Given:
+    """Day-ahead prices by the models of whole days, and by trees hour by hour."""
     wall = wall_clock_of(asks.start_ms[[first, -1]], history.zone)
     table = day_table(history, "da_price", int(wall.day[1]))
     rows, hours = table.row_of(asks.start_ms[first:], history.zone)
     begin = max(int(rows[0]), 0)
     found = members(table, Span(begin, int(rows[-1]) + 1), told)
-    values = found.prices[:, rows - begin, hours]
-    return Given(found.names, values, None, DAY_POWER)
+    learnt = direct(history, "da_price", asks, known, first, told)
+    values = np.vstack([found.prices[:, rows - begin, hours], learnt.points[first:]])
+    return Given((*found.names, "trees"), values, learnt.scales[first:], DAY_POWER)
 
 
 def _intervals(
