@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from gridmuster.planning.decomposition.fleet import System
 from gridmuster.planning.decomposition.master import Master, Mixed
-from gridmuster.planning.decomposition.pricing import Answers, Pricer
+from gridmuster.planning.decomposition.pricing import Answers, Ordered
 from gridmuster.planning.decomposition.system import Prices, clipped, system_bound
 from gridmuster.planning.linear import Floats
 
@@ -49,15 +50,27 @@ class Search:
     """How long to search.
 
     ``tolerance`` is the share of the bound by which the model may still promise more; ``width`` is
-    the box's first half-width, USD/kWh (None: from the prices).
+    the box's first half-width, USD/kWh (None: from the prices). With
+    ``balanced`` the last mix is made without the box, so that it covers the rows by itself.
     """
 
     tolerance: float
     passes: int
     width: float | None = None
+    balanced: bool = False
 
 
-def fleet_bound(pricer: Pricer, system: System, prices: Prices) -> tuple[float, Answers]:
+class Asks(Protocol):
+    """Whatever answers price vectors group by group."""
+
+    order: Ordered
+
+    def at(self, energy: Floats, reserve: Floats) -> Answers:
+        """Everybody's answer; see `Pricer.at`."""
+        ...
+
+
+def fleet_bound(pricer: Asks, system: System, prices: Prices) -> tuple[float, Answers]:
     """A lower bound on the cost of any plan, USD, and the answers behind it.
 
     Weak duality: at any prices, the least of cost less earnings of every device and of the system
@@ -71,7 +84,7 @@ def fleet_bound(pricer: Pricer, system: System, prices: Prices) -> tuple[float, 
 
 
 def raise_bound(
-    pricer: Pricer,
+    pricer: Asks,
     first: Prices,
     search: Search,
     left_s: Callable[[], float],
@@ -110,7 +123,7 @@ def raise_bound(
             bound, best = value, prices
         else:
             width *= SHRINK
-    master.box(best, width, width)
+    master.box(None if search.balanced else best, width, width)
     mixed = master.solve(max(left_s(), 1.0))
     return Raised(bound, best, asked, mixed, width)
 

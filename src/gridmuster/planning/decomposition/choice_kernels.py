@@ -13,6 +13,7 @@ import numpy as np
 from gridmuster.compiled import compiled
 from gridmuster.planning.decomposition.engine_kernels import interval_gains
 from gridmuster.planning.decomposition.fleet import Counts, EngineArrays, Flags, StoreArrays
+from gridmuster.planning.decomposition.fuel_kernels import path_value, refill
 from gridmuster.planning.decomposition.store_kernels import HOLD_H
 from gridmuster.planning.linear import Floats
 
@@ -43,9 +44,11 @@ def engine_options(
     """
     devices, schedules, count = on.shape
     gain, output = np.empty(count), np.empty(count)
+    work = np.empty((4, 2 * engines.width_kw.shape[1] * count))
     constant = engines.high_kw.shape[1] == 1
     for i in range(devices):
         interval_gains(engines, i, energy, reserve, 0.0, step_h, gain, output)
+        limited = engines.fuel[i] < np.inf
         for j in range(schedules):
             again = False
             for k in range(j):
@@ -61,13 +64,16 @@ def engine_options(
                 continue
             before = engines.on_before[i]
             total = 0.0
+            if limited:
+                refill(engines, i, on[i, j], energy, reserve, step_h, output, work)
+                total = path_value(engines, i, on[i, j], output, energy, reserve, step_h)
             for t in range(count):
                 running = on[i, j, t]
                 high = engines.high_kw[i, 0 if constant else t]
                 given = output[t] * running
                 power[i, j, t] = given
                 capacity[i, j, t] = given + min(high * running - given, engines.reach_kw[i])
-                if running == 1:
+                if running == 1 and not limited:
                     total += gain[t]
                     if before == 0:
                         total += engines.start_usd[i]

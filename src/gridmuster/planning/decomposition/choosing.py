@@ -13,8 +13,20 @@ from gridmuster.planning.decomposition.choice_kernels import (
     store_options,
 )
 from gridmuster.planning.decomposition.dispatching import Dispatcher
-from gridmuster.planning.decomposition.fleet import Counts, Flags
-from gridmuster.planning.decomposition.pricing import Ordered, Pricer, Workers, sampled
+from gridmuster.planning.decomposition.fleet import (
+    Counts,
+    Flags,
+    Fleet,
+    engine_rows,
+    store_rows,
+)
+from gridmuster.planning.decomposition.pricing import (
+    Ordered,
+    Pricer,
+    Workers,
+    ordered_as_is,
+)
+from gridmuster.planning.decomposition.system import Prices
 from gridmuster.planning.linear import Floats, Ints
 
 #: 1 / the golden ratio: multiples of it, less their whole part, cover 0..1 evenly however many.
@@ -22,11 +34,15 @@ GOLDEN = 0.6180339887498949
 #: A second such number for the groups, from the plastic number (M. Roberts, "The unreasonable
 #: effectiveness of quasirandom sequences", 2018).
 PLASTIC = 0.7548776662466927
-#: Most devices whose schedules are chosen anew, and most rounds over them.
+#: Devices whose schedules are chosen anew at a time, and most rounds over them.
 CHOOSERS = 6000
 SWEEPS = 40
 #: Most price vectors that offer schedules.
 VECTORS = 32
+#: Steps of price, as shares of the mean price, by which missing capacity is called for, and for how
+#: many single intervals.
+STEPS = (0.003, 0.01, 0.03, 0.1)
+STEERED = 4
 #: Share of the price by which the margin is moved to see what can move there.
 MARGIN = 0.01
 
@@ -73,6 +89,28 @@ def spread(order: Ordered, weight: Floats, offset: float) -> tuple[Counts, Count
     return chosen[0], chosen[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """Schedules of some devices, engines first: what each gives and how much dearer it is."""
+
+    engines: Ints
+    stores: Ints
+    on: Flags
+    flow: Floats
+    power: Floats
+    capacity: Floats
+    excess: Floats
+
+
+class _Standing:
+    """A choice as it stands: vectors taken by all devices, and what the rows miss, kW."""
+
+    def __init__(self, choice: Choice, engines: Counts, stores: Counts, off: Floats) -> None:
+        self.choice = choice
+        self.engines, self.stores = engines, stores
+        self.energy_off, self.capacity_off = off[0].copy(), off[1].copy()
+
+
 class Chooser:
     """Chooses schedules; what all tries have in common is worked out once.
 
@@ -88,93 +126,189 @@ class Chooser:
     ) -> None:
         assert raised.mixed is not None
         self._pricer, self._dispatcher, self._raised = pricer, dispatcher, raised
-        self._mixed = raised.mixed
-        order = pricer.order
+        self._mixed, self._workers = raised.mixed, workers
         self._vectors = active_vectors(raised, VECTORS)
         self._prices = table([raised.asked[k].prices for k in self._vectors])
-        self._sample, _ = sampled(order, CHOOSERS)
-        self._options(workers)
+        devices = pricer.order.fleet.devices
+        self._blocks = max(1, -(-devices // CHOOSERS))
+        self._kept: _Options | None = None
 
-    def _options(self, workers: Workers) -> None:
-        """Schedules of the sampled devices at every price vector, and what they are dearer."""
-        fleet = self._sample.fleet
-        engines, stores = len(fleet.engines.up), len(fleet.stores.keep)
-        count, many = fleet.system.count, len(self._vectors)
-        asks = Pricer(self._sample, workers)
-        on = np.zeros((engines, many, count), dtype=np.uint8)
-        flow = np.zeros((stores, many, count))
-        for j in range(many):
-            _, on[:, j], flow[:, j] = asks.chosen(
-                self._prices, np.full(engines, j, np.int32), np.full(stores, j, np.int32)
-            )
-        prices = self._raised.best
-        power, capacity = np.zeros(on.shape), np.zeros(on.shape)
-        excess = np.zeros((engines, many))
-        engine_options(
-            fleet.engines, on, prices.energy, prices.reserve, fleet.step_h, power, capacity, excess
-        )
-        capacity_of_stores, excess_of_stores = np.zeros(flow.shape), np.zeros((stores, many))
-        store_options(
-            fleet.stores, flow, prices.energy, prices.reserve, fleet.step_h,
-            capacity_of_stores, excess_of_stores,
-        )  # fmt: skip
-        self._on, self._flow = on, flow
-        self._power = np.concatenate([power, flow])
-        self._capacity = np.concatenate([capacity, capacity_of_stores])
-        self._excess = np.concatenate([excess, excess_of_stores])
-
-    def choose(self, offset: float) -> Choice:
+    def choose(self, offset: float, enough_usd: float) -> Choice:
         """A choice for every device.
 
         Args:
             offset: another number, another choice.
+            enough_usd: price of what the rows miss below which to stop.
         """
-        order, prices = self._pricer.order, self._raised.best
+        standing = self._spread(offset)
+        rows = self._rows(standing)
+        # The prime step visits blocks of large fleets in no order that sizes could know of.
+        for number in range(self._blocks):
+            self._improve(standing, (number * 7919) % self._blocks, rows)
+            if rows.missed_usd(standing) <= enough_usd:
+                break
+        return standing.choice
+
+    def _spread(self, offset: float) -> _Standing:
+        order = self._pricer.order
         weight = self._mixed.weight[:, self._vectors]
         weight = np.where(weight.sum(axis=1, keepdims=True) > 0.0, weight, 1.0)
-        engine_choice, store_choice = spread(order, weight, offset)
-        _, on, store_kw = self._pricer.chosen(self._prices, engine_choice, store_choice)
-        at_best = self._at_best(on, store_kw)
-        system, step_h = order.fleet.system, order.fleet.step_h
-        engines, stores = self._sample.engine_rows, self._sample.store_rows
-        chosen = np.concatenate([engine_choice[engines], store_choice[stores]]).astype(np.int32)
-        self._first_alike(chosen)
+        engines, stores = spread(order, weight, offset)
+        _, on, store_kw = self._pricer.chosen(self._prices, engines, stores)
+        power, headroom = self._dispatcher.at_prices(on, store_kw, self._raised.best)
+        energy_off = power - self._mixed.power_kw
+        off = np.stack([energy_off, energy_off + headroom - self._mixed.headroom_kw])
+        return _Standing(Choice(on, store_kw), engines, stores, off)
+
+    def _rows(self, standing: _Standing) -> _Rows:
+        """What missing the rows costs about the bound's prices."""
+        prices, system = self._raised.best, self._pricer.order.fleet.system
+        step_h = self._pricer.order.fleet.step_h
         step = MARGIN * max(float(np.abs(prices.energy).mean()), 1e-3)
-        middle = self._dispatcher.supply(on, prices.energy, prices.reserve)
-        play = np.stack(
-            [
-                middle - self._dispatcher.supply(on, prices.energy - step, prices.reserve),
-                self._dispatcher.supply(on, prices.energy + step, prices.reserve) - middle,
-            ]
+        output = self._dispatcher.output(standing.choice.on, prices)
+        lower, middle, upper = (
+            self._dispatcher.supply(output, prices.energy + side, prices.reserve)
+            for side in (-step, 0.0, step)
         )
-        energy_off = at_best[0] - self._mixed.power_kw
-        capacity_off = at_best[0] + at_best[1] - self._mixed.power_kw - self._mixed.headroom_kw
+        return _Rows(
+            surplus_usd=prices.reserve * step_h,
+            missing_usd=np.maximum(system.reserve_usd - prices.reserve, 0.0) * step_h,
+            stiffness=step * step_h / np.maximum(upper - lower, 1e-3),
+            play=np.stack([middle - lower, upper - middle]),
+        )
+
+    def _improve(self, standing: _Standing, block: int, rows: _Rows) -> None:
+        options = self._options(block, standing)
+        choice, engines = standing.choice, options.engines
+        chosen = np.concatenate([standing.engines[engines], standing.stores[options.stores]])
+        chosen = chosen.astype(np.int32)
+        _first_alike(options, chosen)
         improve(
-            self._power,
-            self._capacity,
-            self._excess,
-            prices.reserve * step_h,
-            np.maximum(system.reserve_usd - prices.reserve, 0.0) * step_h,
-            step * step_h / np.maximum(play.sum(axis=0), 1e-3),
-            play,
+            options.power,
+            options.capacity,
+            options.excess,
+            rows.surplus_usd,
+            rows.missing_usd,
+            rows.stiffness,
+            rows.play,
             chosen,
-            energy_off,
-            capacity_off,
+            standing.energy_off,
+            standing.capacity_off,
             SWEEPS,
         )
         many = len(engines)
-        on[engines] = self._on[np.arange(many), chosen[:many]]
-        store_kw[stores] = self._flow[np.arange(len(stores)), chosen[many:]]
-        return Choice(on, store_kw)
+        choice.on[engines] = options.on[np.arange(many), chosen[:many]]
+        choice.store_kw[options.stores] = options.flow[
+            np.arange(len(options.stores)), chosen[many:]
+        ]
 
-    def _first_alike(self, chosen: Counts) -> None:
-        """Point engines at the first of equal schedules, the only one that is priced."""
-        engines = len(self._on)
-        again = np.flatnonzero(np.isinf(self._excess[np.arange(engines), chosen[:engines]]))
-        for i in again:
-            alike = (self._on[i] == self._on[i, chosen[i]]).all(axis=1)
-            chosen[i] = int(np.flatnonzero(alike)[0])
+    def _options(self, block: int, standing: _Standing) -> _Options:
+        """Schedules of a block of devices at every price vector, and what they are dearer."""
+        if self._kept is not None:
+            return self._kept
+        vectors = self._prices
+        if self._blocks > 1:
+            more = steering(self._raised.best, standing.capacity_off)
+            vectors = np.concatenate([vectors, more])
+        order = self._pricer.order
+        engines = np.arange(block, len(order.engine_rows), self._blocks)
+        stores = np.arange(block, len(order.store_rows), self._blocks)
+        fleet = Fleet(
+            engine_rows(order.fleet.engines, engines),
+            store_rows(order.fleet.stores, stores),
+            order.fleet.system,
+            order.fleet.step_h,
+        )
+        options = options_of(fleet, vectors, self._raised, self._workers)
+        found = _Options(engines, stores, *options)
+        if self._blocks == 1:
+            self._kept = found
+        return found
 
-    def _at_best(self, on: Flags, store_kw: Floats) -> tuple[Floats, Floats]:
-        """Power and headroom of the devices at the bound's prices, (intervals,) kW."""
-        return self._dispatcher.at_prices(on, store_kw, self._raised.best)
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Prices of missing the rows, see `improve`."""
+
+    surplus_usd: Floats
+    missing_usd: Floats
+    stiffness: Floats
+    play: Floats
+
+    def missed_usd(self, standing: _Standing) -> float:
+        """What the rows miss as it stands, priced."""
+        off = standing.capacity_off
+        usd = np.where(off >= 0.0, self.surplus_usd * off, -self.missing_usd * off)
+        energy = standing.energy_off
+        lack = np.maximum(np.maximum(energy - self.play[0], -energy - self.play[1]), 0.0)
+        return float((usd + self.stiffness * lack * lack).sum())
+
+
+def steering(best: Prices, off: Floats) -> Floats:
+    """Price vectors about the best that call for capacity where it is missing.
+
+    Args:
+        best: the bound's prices.
+        off: capacity beyond need (intervals,), kW.
+
+    Returns:
+        (price vectors, 2, intervals).
+    """
+    level = max(float(np.abs(best.energy).mean()), 1e-3)
+    shape = -off / max(float(np.abs(off).max()), 1e-9)
+    worst = np.zeros((STEERED, len(off)))
+    for k, t in enumerate(np.argsort(-np.abs(off), kind="stable")[:STEERED]):
+        worst[k, t] = np.sign(shape[t])
+    moves = [step * level * shape for step in STEPS]
+    moves += [STEPS[1] * level * one for one in worst]
+    return np.stack(
+        [np.stack([best.energy, np.maximum(best.reserve + move, 0.0)]) for move in moves]
+    )
+
+
+def options_of(
+    fleet: Fleet, vectors: Floats, raised: Raised, workers: Workers
+) -> tuple[Flags, Floats, Floats, Floats, Floats]:
+    """Answers of some devices to every price vector, priced at the bound's prices.
+
+    Args:
+        fleet: the devices.
+        vectors: (price vectors, 2, intervals).
+        raised: whose prices they are priced at.
+        workers: threads.
+
+    Returns:
+        On and off (engines, vectors, intervals), power of stores likewise, power and capacity of
+        all (devices, vectors, intervals), and what each is dearer (devices, vectors), USD.
+    """
+    engines, stores = len(fleet.engines.up), len(fleet.stores.keep)
+    count, many = fleet.system.count, len(vectors)
+    asks = Pricer(ordered_as_is(fleet), workers)
+    on = np.zeros((engines, many, count), dtype=np.uint8)
+    flow = np.zeros((stores, many, count))
+    for j in range(many):
+        _, on[:, j], flow[:, j] = asks.chosen(
+            vectors, np.full(engines, j, np.int32), np.full(stores, j, np.int32)
+        )
+    energy, reserve, step_h = raised.best.energy, raised.best.reserve, fleet.step_h
+    power, capacity = np.zeros(on.shape), np.zeros(on.shape)
+    excess = np.zeros((engines, many))
+    engine_options(fleet.engines, on, energy, reserve, step_h, power, capacity, excess)
+    store_capacity, store_excess = np.zeros(flow.shape), np.zeros((stores, many))
+    store_options(fleet.stores, flow, energy, reserve, step_h, store_capacity, store_excess)
+    return (
+        on,
+        flow,
+        np.concatenate([power, flow]),
+        np.concatenate([capacity, store_capacity]),
+        np.concatenate([excess, store_excess]),
+    )
+
+
+def _first_alike(options: _Options, chosen: Counts) -> None:
+    """Point engines at the first of equal schedules, the only one that is priced."""
+    engines = len(options.engines)
+    again = np.flatnonzero(np.isinf(options.excess[np.arange(engines), chosen[:engines]]))
+    for i in again:
+        alike = (options.on[i] == options.on[i, chosen[i]]).all(axis=1)
+        chosen[i] = int(np.flatnonzero(alike)[0])

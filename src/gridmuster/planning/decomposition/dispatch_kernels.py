@@ -6,6 +6,7 @@ import numpy as np
 
 from gridmuster.compiled import compiled
 from gridmuster.planning.decomposition.fleet import EngineArrays, Flags, StoreArrays
+from gridmuster.planning.decomposition.fuel_kernels import KEPT_BACK, fuel_used, path_value, refill
 from gridmuster.planning.decomposition.store_kernels import HOLD_H
 from gridmuster.planning.linear import Floats
 
@@ -16,7 +17,6 @@ def best_output(
     i: int,
     energy: Floats,
     reserve: Floats,
-    fuel_usd: float,
     output: Floats,
 ) -> None:
     """Output of an engine that is on, (intervals,) written, kW; see `interval_gains`."""
@@ -29,7 +29,7 @@ def best_output(
             output[t] = low
         lower = 0.0
         for j in range(segments):
-            slope = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]
+            slope = engines.slope_usd[i, j]
             upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
             free = max(0.0, min(upper, knee) - max(lower, low))
             paid = max(0.0, min(upper, high) - max(lower, knee))
@@ -44,7 +44,7 @@ def best_output(
         power = low
         lower = 0.0
         for j in range(segments):
-            slope = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]
+            slope = engines.slope_usd[i, j]
             upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
             if slope < energy[t]:
                 power += max(0.0, min(upper, knee) - max(lower, low))
@@ -62,14 +62,19 @@ def committed_supply(
     on: Flags,
     energy: Floats,
     reserve: Floats,
-    fuel_usd: Floats,
+    frozen: Flags,
+    power: Floats,
     supply: Floats,
 ) -> None:
-    """Add up what engines that are on give at prices, (intervals,) kW."""
+    """Add up what engines that are on give, (intervals,) kW: at prices, or anyway if ``frozen``."""
     count = len(energy)
     output = np.empty(count)
     for i in range(begin, end):
-        best_output(engines, i, energy, reserve, fuel_usd[i], output)
+        if frozen[i] == 1:
+            for t in range(count):
+                supply[t] += power[i, t]
+            continue
+        best_output(engines, i, energy, reserve, output)
         for t in range(count):
             supply[t] += output[t] * on[i, t]
 
@@ -82,10 +87,13 @@ def committed_power(
     on: Flags,
     prices: Floats,
     share: Floats,
-    fuel_usd: Floats,
+    frozen: Flags,
+    step_h: float,
     power: Floats,
 ) -> None:
     """Output of engines that are on, between their answers to two price vectors.
+
+    Those ``frozen`` keep what they have; those that would burn more than their tank refill it.
 
     Args:
         engines: the engines.
@@ -94,16 +102,62 @@ def committed_power(
         on: (engines, intervals).
         prices: (3, intervals): energy on one side of the margin, on the other, and headroom.
         share: of the second (intervals,), 0 to 1.
-        fuel_usd: price of fuel on top of its cost (engines,).
+        frozen: 1 where ``power`` stands already (engines,).
+        step_h: length of an interval, h.
         power: (engines, intervals), written, kW.
     """
     count = prices.shape[1]
     below, above = np.empty(count), np.empty(count)
+    work = np.empty((4, 2 * engines.width_kw.shape[1] * count))
     for i in range(begin, end):
-        best_output(engines, i, prices[0], prices[2], fuel_usd[i], below)
-        best_output(engines, i, prices[1], prices[2], fuel_usd[i], above)
+        if frozen[i] == 1:
+            continue
+        best_output(engines, i, prices[0], prices[2], below)
+        best_output(engines, i, prices[1], prices[2], above)
         for t in range(count):
-            power[i, t] = (below[t] + share[t] * (above[t] - below[t])) * on[i, t]
+            below[t] += share[t] * (above[t] - below[t])
+        tank = engines.fuel[i] * (1.0 - KEPT_BACK)
+        if tank < np.inf and fuel_used(engines, i, on[i], below, step_h) > tank:
+            refill(engines, i, on[i], prices[0], prices[2], step_h, below, work)
+        for t in range(count):
+            power[i, t] = below[t] * on[i, t]
+
+
+@compiled
+def freeze_limited(
+    engines: EngineArrays,
+    begin: int,
+    end: int,
+    on: Flags,
+    prices: Floats,
+    step_h: float,
+    frozen: Flags,
+    power: Floats,
+) -> None:
+    """Fix the output of engines whose tank binds, or nearly, at prices.
+
+    Args:
+        engines: the engines.
+        begin: first of them.
+        end: one past the last.
+        on: (engines, intervals).
+        prices: (3, intervals): energy, energy a little above, headroom, USD/kWh.
+        step_h: length of an interval, h.
+        frozen: (engines,), written.
+        power: (engines, intervals), written where frozen, kW.
+    """
+    count = on.shape[1]
+    output = np.empty(count)
+    work = np.empty((4, 2 * engines.width_kw.shape[1] * count))
+    for i in range(begin, end):
+        frozen[i] = 0
+        if not engines.fuel[i] < np.inf:
+            continue
+        if refill(engines, i, on[i], prices[1], prices[2], step_h, output, work) != 0.0:
+            refill(engines, i, on[i], prices[0], prices[2], step_h, output, work)
+            frozen[i] = 1
+            for t in range(count):
+                power[i, t] = output[t] * on[i, t]
 
 
 @compiled
@@ -213,3 +267,57 @@ def stores_price(
         wish = min(stores.end_min_kwh[i], stores.max_kwh[i])
         cost += stores.end_penalty_usd[i] * max(0.0, wish - level) - stores.end_usd[i] * level
         totals[0] += cost
+
+
+@compiled
+def committed_answers(
+    engines: EngineArrays,
+    begin: int,
+    end: int,
+    on: Flags,
+    energy: Floats,
+    reserve: Floats,
+    step_h: float,
+    sums: Floats,
+    totals: Floats,
+    weight: float,
+    power: Floats,
+) -> None:
+    """Best output at prices of engines whose on and off is fixed, within their tanks.
+
+    Args:
+        engines: the engines.
+        begin: first of them.
+        end: one past the last.
+        on: (engines, intervals).
+        energy: (intervals,), USD/kWh.
+        reserve: (intervals,), USD/kWh.
+        step_h: length of an interval, h.
+        sums: (2, intervals), added to: output and headroom, kW.
+        totals: (3,), added to: value twice (it is its own bound) and the sum of absolute terms.
+        weight: share of this answer that is added to ``power``.
+        power: (engines, intervals), added to, kW; or (0, intervals).
+    """
+    count = len(energy)
+    output = np.empty(count)
+    work = np.empty((4, 2 * engines.width_kw.shape[1] * count))
+    constant = engines.high_kw.shape[1] == 1
+    for i in range(begin, end):
+        if engines.fuel[i] < np.inf:
+            refill(engines, i, on[i], energy, reserve, step_h, output, work)
+        else:
+            best_output(engines, i, energy, reserve, output)
+        value = path_value(engines, i, on[i], output, energy, reserve, step_h)
+        size = abs(value)
+        for t in range(count):
+            if on[i, t] == 1:
+                high = engines.high_kw[i, 0 if constant else t]
+                sums[0, t] += output[t]
+                sums[1, t] += min(high - output[t], engines.reach_kw[i])
+                size += abs(energy[t] * output[t]) * step_h
+        totals[0] += value
+        totals[1] += value
+        totals[2] += size
+        if power.shape[0] > 0:
+            for t in range(count):
+                power[i, t] += weight * output[t] * on[i, t]

@@ -7,14 +7,18 @@ capacity is priced, so that there always is a plan.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from gridmuster.planning.decomposition.bounding import Search
+from gridmuster.planning.decomposition.committed import CommittedPricer, settle
 from gridmuster.planning.decomposition.dispatch_kernels import (
     committed_power,
     committed_supply,
     engines_price,
+    freeze_limited,
     stores_price,
 )
 from gridmuster.planning.decomposition.fleet import Flags, System
@@ -25,6 +29,12 @@ from gridmuster.planning.linear import Floats
 
 #: Two sides of the margin closer than this, USD/kWh, count as one price.
 SAME_USD = 1e-8
+#: Rise of the price, as a share, at which a tank that would bind is held to what it gives now.
+NEAR = 0.01
+#: Search for the dispatch when tanks bind: passes, tolerance and first box as shares.
+PASSES = 30
+SETTLED = 1e-5
+BOX = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,15 @@ def _flows(system: System, energy: Floats, reserve: Floats) -> _Flows:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """On and off and output of engines, kW; ``frozen`` is 1 where it must not change any more."""
+
+    on: Flags
+    frozen: Flags
+    power: Floats
+
+
 class Dispatcher:
     """Dispatches an ordered fleet.
 
@@ -61,51 +80,91 @@ class Dispatcher:
     """
 
     def __init__(self, order: Ordered, workers: Workers) -> None:
-        self._fleet = order.fleet
+        self._fleet, self._order = order.fleet, order
         self._workers = workers
+        self._tanks = bool(np.isfinite(order.fleet.engines.fuel).any())
         self._engine_blocks = blocks((0, len(order.fleet.engines.up)))
         self._store_blocks = blocks((0, len(order.fleet.stores.keep)))
 
-    def supply(self, on: Flags, energy: Floats, reserve: Floats) -> Floats:
-        """What engines that are on and the system give at prices, (intervals,) kW."""
-        return (
-            self._engines(on, energy, reserve) + _flows(self._fleet.system, energy, reserve).supply
-        )
+    def output(self, on: Flags, prices: Prices) -> Output:
+        """Output to be dispatched: fixed already where a tank binds at these prices."""
+        engines, step_h = self._fleet.engines, self._fleet.step_h
+        frozen, power = np.zeros(len(engines.up), dtype=np.uint8), np.zeros(on.shape)
+        if not self._tanks:
+            return Output(on, frozen, power)
+        above = prices.energy + NEAR * np.abs(prices.energy)
+        stacked = np.ascontiguousarray(np.stack([prices.energy, above, prices.reserve]))
 
-    def _engines(self, on: Flags, energy: Floats, reserve: Floats) -> Floats:
+        def task(block: int) -> Task:
+            begin, end = self._engine_blocks[block]
+            return lambda: freeze_limited(engines, begin, end, on, stacked, step_h, frozen, power)
+
+        self._workers.run([task(block) for block in range(len(self._engine_blocks))])
+        return Output(on, frozen, power)
+
+    def supply(self, output: Output, energy: Floats, reserve: Floats) -> Floats:
+        """What engines that are on and the system give at prices, (intervals,) kW."""
         engines = self._fleet.engines
-        fuel_usd = np.zeros(len(engines.up))
-        sums = np.zeros((len(self._engine_blocks), on.shape[1]))
+        sums = np.zeros((len(self._engine_blocks), len(energy)))
 
         def task(block: int) -> Task:
             begin, end = self._engine_blocks[block]
             return lambda: committed_supply(
-                engines, begin, end, on, energy, reserve, fuel_usd, sums[block]
-            )
+                engines, begin, end, output.on, energy, reserve,
+                output.frozen, output.power, sums[block],
+            )  # fmt: skip
 
         self._workers.run([task(block) for block in range(len(self._engine_blocks))])
-        return np.asarray(sums.sum(axis=0))
+        given = np.asarray(sums.sum(axis=0))
+        return given + _flows(self._fleet.system, energy, reserve).supply
 
     def at_prices(self, on: Flags, store_kw: Floats, prices: Prices) -> tuple[Floats, Floats]:
         """Power and headroom of all devices at prices, stores as they are, (intervals,) kW."""
         store_sums, _, _ = self._stores(store_kw.copy())
         none = np.zeros(on.shape[1])
-        _, sums, _ = self._output(on, prices.energy, prices.energy, none, prices.reserve)
+        output = self.output(on, prices)
+        sums, _ = self._finish(output, prices.energy, prices.energy, none, prices.reserve)
         return store_sums[0] + sums[0], store_sums[1] + sums[1]
 
-    def plan(self, on: Flags, store_kw: Floats, prices: Prices) -> FleetPlan:
+    def plan(
+        self, on: Flags, store_kw: Floats, prices: Prices, left_s: Callable[[], float]
+    ) -> FleetPlan:
         """The cheapest dispatch of what is on, with stores as they are, priced.
 
         Args:
             on: (engines, intervals).
             store_kw: (stores, intervals), kW; what a store cannot do is cut to what it can.
             prices: about where the margin is; the price of headroom is kept.
+            left_s: seconds left.
         """
-        system = self._fleet.system
         store_kw = store_kw.copy()
-        store_sums, store_usd, store_kwh = self._stores(store_kw)
+        stored = self._stores(store_kw)
+        if not self._tanks:
+            return self._plan(self.output(on, prices), store_kw, stored, prices)
+        committed = CommittedPricer(self._order, on, self._workers)
+        width = BOX * max(float(np.abs(prices.energy).mean()), 1e-3)
+        search = Search(SETTLED, PASSES, width, balanced=True)
+        found = settle(committed, prices, search, left_s)
+        if found is None:
+            return self._plan(self.output(on, prices), store_kw, stored, prices)
+        engine_kw, store_kw, prices = found
+        output = self.output(on, prices)
+        fixed = np.flatnonzero(output.frozen)
+        output.power[fixed] = engine_kw[fixed]
+        return self._plan(output, store_kw, self._stores(store_kw), prices)
+
+    def _plan(
+        self,
+        output: Output,
+        store_kw: Floats,
+        stored: tuple[Floats, float, Floats],
+        prices: Prices,
+    ) -> FleetPlan:
+        """The plan with stores as they are and all that is not frozen dispatched."""
+        system = self._fleet.system
+        store_sums, store_usd, store_kwh = stored
         need = system.demand_kw - store_sums[0]
-        low, high, share = self._margin(on, need, prices)
+        low, high, share = self._margin(output, need, prices)
         below, above = (_flows(system, side, prices.reserve) for side in (low, high))
         bought = below.bought + share * (above.bought - below.bought)
         sold = below.sold + share * (above.sold - below.sold)
@@ -113,7 +172,7 @@ class Dispatcher:
         bought, sold = bought - both, sold - both
         renewable = below.renewable + share * (above.renewable - below.renewable)
         unserved = below.unserved + share * (above.unserved - below.unserved)
-        engine_kw, engine_sums, engine_usd = self._output(on, low, high, share, prices.reserve)
+        engine_sums, engine_usd = self._finish(output, low, high, share, prices.reserve)
         given = engine_sums[0] + store_sums[0] + renewable.sum(axis=0) + bought - sold + unserved
         off = system.demand_kw - given
         unserved, surplus = _absorbed(unserved, off)
@@ -129,8 +188,8 @@ class Dispatcher:
             + system.renewable_usd @ renewable
         )
         return FleetPlan(
-            on=on,
-            engine_kw=engine_kw,
+            on=output.on,
+            engine_kw=output.power,
             store_kw=store_kw,
             store_kwh=store_kwh,
             renewable_kw=renewable,
@@ -158,7 +217,9 @@ class Dispatcher:
         self._workers.run([task(block) for block in range(len(self._store_blocks))])
         return sums.sum(axis=0), float(totals.sum()), energy
 
-    def _margin(self, on: Flags, need: Floats, prices: Prices) -> tuple[Floats, Floats, Floats]:
+    def _margin(
+        self, output: Output, need: Floats, prices: Prices
+    ) -> tuple[Floats, Floats, Floats]:
         """Prices on both sides of the margin, and the share of the step between that is needed."""
         system = self._fleet.system
         floor, roof = (
@@ -169,7 +230,7 @@ class Dispatcher:
         width = 0.02 * max(float(np.abs(prices.energy).mean()), 1e-3)
         low = np.clip(prices.energy - width, floor, roof)
         high = np.clip(prices.energy + width, floor, roof)
-        at_low, at_high = self.supply(on, low, reserve), self.supply(on, high, reserve)
+        at_low, at_high = self.supply(output, low, reserve), self.supply(output, high, reserve)
         # Widen until the margin is inside.
         while True:
             too_high = (at_low > need) & (low > floor)
@@ -183,10 +244,10 @@ class Dispatcher:
             at_low = np.where(too_low & ~too_high, at_high, at_low)
             low = np.where(too_high, np.maximum(low - width, floor), low)
             high = np.where(too_low & ~too_high, np.minimum(high + width, roof), high)
-            at_low, at_high = self.supply(on, low, reserve), self.supply(on, high, reserve)
+            at_low, at_high = self.supply(output, low, reserve), self.supply(output, high, reserve)
         while float((high - low).max()) > SAME_USD:
             middle = 0.5 * (low + high)
-            at = self.supply(on, middle, reserve)
+            at = self.supply(output, middle, reserve)
             less = at < need
             low, at_low = np.where(less, middle, low), np.where(less, at, at_low)
             high, at_high = np.where(less, high, middle), np.where(less, at_high, at)
@@ -194,12 +255,12 @@ class Dispatcher:
         share = np.where(step > 0.0, (need - at_low) / np.where(step > 0.0, step, 1.0), 0.0)
         return low, high, np.clip(share, 0.0, 1.0)
 
-    def _output(
-        self, on: Flags, low: Floats, high: Floats, share: Floats, reserve: Floats
-    ) -> tuple[Floats, Floats, float]:
+    def _finish(
+        self, output: Output, low: Floats, high: Floats, share: Floats, reserve: Floats
+    ) -> tuple[Floats, float]:
+        """Fill in what is not fixed yet; sums by interval and the engines' cost, USD."""
         engines, step_h = self._fleet.engines, self._fleet.step_h
-        fuel_usd = np.zeros(len(engines.up))
-        power = np.zeros(on.shape)
+        on, power = output.on, output.power
         prices = np.ascontiguousarray(np.stack([low, high, reserve]))
         sums = np.zeros((len(self._engine_blocks), 3, on.shape[1]))
         totals = np.zeros((len(self._engine_blocks), 1))
@@ -208,7 +269,9 @@ class Dispatcher:
             begin, end = self._engine_blocks[block]
 
             def run() -> None:
-                committed_power(engines, begin, end, on, prices, share, fuel_usd, power)
+                committed_power(
+                    engines, begin, end, on, prices, share, output.frozen, step_h, power
+                )
                 engines_price(engines, begin, end, on, power, step_h, sums[block], totals[block])
 
             return run
@@ -216,7 +279,7 @@ class Dispatcher:
         self._workers.run([task(block) for block in range(len(self._engine_blocks))])
         total = sums.sum(axis=0)
         total[2] = sums[:, 2].max(axis=0, initial=0.0)
-        return power, total, float(totals.sum())
+        return total, float(totals.sum())
 
 
 def _absorbed(unserved: Floats, off: Floats) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gridmuster.planning.decomposition.engine_kernels import engine_answers
+from gridmuster.planning.decomposition.answer_kernels import engine_answers
 from gridmuster.planning.decomposition.fleet import (
     Counts,
     EngineArrays,
@@ -112,6 +112,18 @@ def _groups(key: Floats, size: Floats, groups: int) -> tuple[Ints, tuple[tuple[i
     edges = np.searchsorted(number[rows], np.arange(min(groups, count) + 1))
     bounds = tuple((int(a), int(b)) for a, b in pairwise(edges))
     return rows.astype(np.int64), bounds
+
+
+def ordered_as_is(fleet: Fleet) -> Ordered:
+    """All engines as one group and all stores as another, in their order."""
+    engines, stores = len(fleet.engines.up), len(fleet.stores.keep)
+    return Ordered(
+        fleet=fleet,
+        engine_rows=np.arange(engines),
+        store_rows=np.arange(stores),
+        engine_bounds=((0, engines),) if engines else (),
+        store_bounds=((0, stores),) if stores else (),
+    )
 
 
 def sampled(order: Ordered, devices: int) -> tuple[Ordered, Floats]:

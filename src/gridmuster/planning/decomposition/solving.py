@@ -81,8 +81,8 @@ def solve_fleet(fleet: Fleet, limits: FleetLimits, first: Prices | None = None) 
         chooser = Chooser(pricer, dispatcher, raised, workers)
         best: FleetPlan | None = None
         for number in range(TRIES):
-            choice = chooser.choose(number * 0.381966)
-            plan = dispatcher.plan(choice.on, choice.store_kw, raised.best)
+            choice = chooser.choose(number * 0.381966, 0.2 * limits.gap * abs(raised.bound_usd))
+            plan = dispatcher.plan(choice.on, choice.store_kw, raised.best, left_s)
             if best is None or plan.cost_usd < best.cost_usd:
                 best = plan
             done = best.cost_usd - raised.bound_usd <= limits.gap * abs(best.cost_usd)
