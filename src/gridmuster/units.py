@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 SECONDS_PER_HOUR: Final = 3600.0
+KWH_PER_MWH: Final = 1000.0
 MS_PER_S: Final = 1000
 MS_PER_HOUR: Final = 3_600_000
 

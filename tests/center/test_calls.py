@@ -58,7 +58,7 @@ def test_a_failed_start_is_booked_once() -> None:
     one.call(0, 2)
     one.see(DeviceState.STARTING, 4, 2)
     assert one.see(DeviceState.LOCKED, 60, 3, "fail_to_start") == "failed"
-    assert one.cause == "failed to start: fail_to_start"
+    assert one.cause == "failed to start"
     assert one.see(DeviceState.LOCKED, 64, 3, "fail_to_start") == ""
     assert not one.book.overdue(SET, T0 + 10_000_000)
 
@@ -83,7 +83,7 @@ def test_a_trip_is_no_failed_start() -> None:
     one.call(0)
     one.see(DeviceState.RUNNING, 20)
     assert one.see(DeviceState.FAULT, 500, 0, "low_oil_pressure") == "failed"
-    assert one.cause == "tripped: low_oil_pressure"
+    assert one.cause == "tripped: low oil pressure"
 
 
 def test_a_set_that_shows_no_effect_is_overdue() -> None:
@@ -121,10 +121,22 @@ def test_calling_again_changes_nothing() -> None:
     assert one.book.memory.calls[SET.id].since_ms == T0
 
 
-def test_who_was_not_called_cannot_fail() -> None:
+def test_a_set_that_its_site_started_fails_without_a_call_to_make_good() -> None:
     one = Book()
-    one.see(DeviceState.RUNNING, 0)
-    assert one.see(DeviceState.FAULT, 4) == "stopped"
+    one.see(DeviceState.IDLE, 0)
+    assert one.see(DeviceState.STARTING, 4) == "started"
+    assert one.see(DeviceState.LOCKED, 60, 1, "fail_to_start") == "failed"
+    assert one.cause == "failed to start"
+    assert one.commitment.failures[SET.id].replaced, "nothing of ours was lost with it"
+    assert one.see(DeviceState.LOCKED, 64, 1, "fail_to_start") == ""
+    assert one.see(DeviceState.IDLE, 900, 1) == "recovered"
+    assert one.commitment.failures == {}
+
+
+def test_a_set_first_seen_in_fault_has_not_failed_now() -> None:
+    one = Book()
+    assert one.see(DeviceState.FAULT, 4) == ""
+    assert one.see(DeviceState.FAULT, 8) == ""
     assert one.commitment.failures == {}
 
 

@@ -111,3 +111,20 @@ def test_an_override_asked_while_the_link_is_down_is_not_lost(tmp_path: Path) ->
     assert plant.now_ms == today("18:40")
     plant.assert_sound()
     plant.close()
+
+
+def test_a_stop_by_a_person_is_told_as_that_and_only_once(tmp_path: Path) -> None:
+    plant = Plant(tmp_path, "18:30")
+    plant.run(1)
+    plant.ask(Action.OVERRIDE, GEN, 200.0, minutes=60)
+    plant.until("18:40")
+    assert plant.world.machines[GEN].power_kw > 150.0
+    plant.ask(Action.EMERGENCY_STOP, GEN)
+    plant.until("18:42")
+    assert plant.core.state.reasons[GEN].endswith("stopped: emergency stop by ann")
+    told = [one.text for one in plant.core.state.decisions if one.device == GEN]
+    assert "stopped: emergency stop by ann" in told
+    assert not any("no longer needed" in text for text in told)
+    about = [key for key in plant.alarms() if GEN in key]
+    assert about == [f"stop:{GEN}"], "the controller's own word for it says nothing new"
+    plant.close()

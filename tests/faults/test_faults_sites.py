@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from lockstep_plant import Plant, today
 
+from gridmuster.center.alarms import Severity
 from gridmuster.center.view import Mode
 from gridmuster.comms.memory import LinkFaults
-from gridmuster.fleet.devices import Generator
+from gridmuster.fleet.devices import Generator, Store
 from gridmuster.fleet.generate import generate
 from gridmuster.signals import Action, DemandReport, Outcome, SiteReport, Supply, decode
 from gridmuster.simulator.scenario import (
@@ -259,4 +260,36 @@ def test_meters_keep_their_counters_through_a_cut(tmp_path: Path) -> None:
         assert max(energies[user.id]) == pytest.approx(
             plant.world.meters[user.id].points()["energy_kwh"], abs=2.0
         )
+    plant.close()
+
+
+def test_a_site_whose_only_set_fails_in_an_outage_is_told_plainly(tmp_path: Path) -> None:
+    fleet = generate(12, 1)
+    site, device = next(
+        (site.id, sets[0].id)
+        for site in fleet.sites
+        if site.backup_load_kw > 0.0
+        and len(sets := [d for d in fleet.devices_of_site[site.id] if isinstance(d, Generator)])
+        == 1
+        and not any(isinstance(d, Store) for d in fleet.devices_of_site[site.id])
+    )
+    plant = Plant(
+        tmp_path,
+        "14:00",
+        [
+            FailedStart(device=device, number=1),
+            UtilityOutage(sites=(site,), at="14:03", until="14:40"),
+        ],
+    )
+    plant.until("14:15")
+    texts = [one.text for one in plant.core.state.decisions if one.device == device]
+    assert any(text.startswith("told to start: utility outage") for text in texts)
+    assert any(text.startswith("failed to start") for text in texts), texts
+    assert not any(text.startswith("started") for text in texts), "it never ran"
+    standing = plant.core.state.alarms.standing
+    assert standing[f"outage:{site}"].severity is Severity.CRITICAL
+    assert "without supply" in standing[f"outage:{site}"].text
+    assert f"site:{site}:local_duty" not in standing
+    assert standing[f"failure:{device}"].text.startswith("failed to start")
+    assert f"device:{device}:fail_to_start" not in standing
     plant.close()

@@ -33,6 +33,8 @@ def one(name: str, kw: float = 10.0, odds: float = 0.98, **changes: object) -> C
         "on": False,
         "usd": kw * 2 * 0.3,
         "fuel": kw * 0.6,
+        "low_usd": kw * 2 * 0.3,
+        "low_fuel": kw * 0.6,
         "gas": False,
         "heat_kwh": kw * 6.0,
         "run_h": 2.0,
@@ -126,7 +128,7 @@ def test_the_choice_is_the_shortest_run_of_the_merit_order_without_needless_sets
     ]
     target_kw = float(rng.randint(10, 70))
     found = select(target_kw, 0.95, candidates)
-    score = scores(candidates, WEIGHTS["operating-expense"])
+    score = scores(candidates, WEIGHTS["operating-expense"], 1e6)
     order = sorted(candidates, key=lambda c: (score[c.device], c.device))
     pairs = [(c.kw, c.odds) for c in order]
     needed = next(
@@ -251,3 +253,32 @@ def test_ten_thousand_sets_are_chosen_within_a_second_or_so() -> None:
     mean = found.expected_kw
     deviation = math.sqrt(sum(c.kw**2 * c.odds * (1 - c.odds) for c in found.chosen))
     assert found.firm_kw == pytest.approx(mean - 1.645 * deviation, rel=0.004)
+
+
+def test_a_set_far_larger_than_the_target_is_weighed_at_the_target() -> None:
+    large = one(
+        "large", 1500.0, least_kw=450.0, usd=450.0, fuel=600.0, low_usd=200.0, low_fuel=260.0
+    )
+    small = [
+        one(name, 250.0, least_kw=75.0, usd=90.0, fuel=120.0, low_usd=40.0, low_fuel=50.0)
+        for name in ("a", "b")
+    ]
+    picked = select(500.0, 0.9, [large, *small])
+    assert {chosen.device for chosen in picked.chosen} == {"a", "b"}
+    assert select(1500.0, 0.9, [large, *small]).chosen[0].device == "large"
+
+
+@given(st.floats(0.0, 400.0), st.integers(1, 6))
+def test_cost_and_fuel_are_those_of_the_target_and_not_of_all_that_is_called(
+    target_kw: float, count: int
+) -> None:
+    sets = [
+        one(f"s{k}", 100.0, least_kw=30.0, usd=50.0, fuel=60.0, low_usd=22.0, low_fuel=25.0)
+        for k in range(count)
+    ]
+    picked = select(target_kw, 0.5, sets, called=frozenset(f"s{k}" for k in range(count)))
+    given_kw = sum(chosen.run_kw for chosen in picked.chosen)
+    assert given_kw == pytest.approx(min(max(target_kw, 30.0 * count), 100.0 * count), abs=0.6)
+    each_kw = given_kw / count
+    assert picked.usd == pytest.approx(count * (22.0 + (each_kw - 30.0) / 70.0 * 28.0), abs=0.3)
+    assert picked.fuel_l == pytest.approx(count * (25.0 + (each_kw - 30.0) / 70.0 * 35.0), abs=0.4)

@@ -351,6 +351,8 @@ class ActivationDesk:
             on=on,
             usd=0.0,
             fuel=0.0,
+            low_usd=0.0,
+            low_fuel=0.0,
             gas=False,
             heat_kwh=0.0,
             run_h=left_h,

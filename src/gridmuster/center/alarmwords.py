@@ -36,7 +36,8 @@ KNOWN: Final[dict[str, AlarmWords]] = {
         "the site serves its own load", "nothing, while its utility is away; check its fuel"
     ),
     "no_engine_for_own_load": AlarmWords(
-        "no set can carry the site's own load", "send a mobile set, or shed load at the site"
+        "no set can carry the site's own load any more",
+        "send a mobile set, or shed load at the site",
     ),
     "backup_failed": AlarmWords("did not take up the site's load", "send someone to the site"),
     "lapsed": AlarmWords(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from gridmuster.center.alarmwords import words_of
 from gridmuster.dispatch.commitment import CommitmentMemory, Failure
 from gridmuster.fleet.devices import Generator
 from gridmuster.signals import DeviceReading, DeviceState
@@ -11,6 +12,8 @@ from gridmuster.units import MS_PER_S
 
 ON_STATES = frozenset({DeviceState.STARTING, DeviceState.WARMING, DeviceState.RUNNING})
 FAILED_STATES = frozenset({DeviceState.FAULT, DeviceState.LOCKED})
+#: Alarm of a controller that a person told to stop at once: no failure of the set.
+STOPPED = "emergency_stop"
 #: How long a refused or unanswered device is left alone, s.
 HOLD_OFF_S = 1800
 #: Time on or off assumed for a device first seen in that state, s.
@@ -93,11 +96,26 @@ class CallBook:
             if life.state in FAILED_STATES and reading.state is DeviceState.IDLE:
                 self._commitment.failures.pop(device.id, None)
                 edge = "recovered"
+            if life.on and reading.state in FAILED_STATES:
+                edge = self._alone(device, life.state, reading, now_ms)
             if life.on != on:
                 life.on, life.since_ms = on, now_ms
-                edge = "started" if on else "stopped"
+                edge = edge or ("started" if on else "stopped")
             life.state = reading.state
         return self._failure(device, reading, now_ms) or edge
+
+    def _alone(
+        self, device: Generator, before: DeviceState, reading: DeviceReading, now_ms: int
+    ) -> str:
+        """Book the failure of a set that its site had started by itself."""
+        if device.id in self.memory.calls or device.id in self._commitment.failures:
+            return ""
+        if STOPPED in reading.alarms:
+            return ""
+        cause = _cause(reading, ran=before is not DeviceState.STARTING)
+        # Nothing of ours is lost with it, so that nothing is to be called in its place.
+        self._commitment.failures[device.id] = Failure(now_ms, cause, replaced=True)
+        return "failed"
 
     def _failure(self, device: Generator, reading: DeviceReading, now_ms: int) -> str:
         call = self.memory.calls.get(device.id)
@@ -107,8 +125,7 @@ class CallBook:
             call.started = True
         cause = ""
         if reading.state in FAILED_STATES:
-            words = ", ".join(reading.alarms) or reading.state.value
-            cause = f"tripped: {words}" if call.started else f"failed to start: {words}"
+            cause = _cause(reading, ran=call.started)
         elif reading.failed_starts is not None and reading.failed_starts > call.failed_starts:
             cause = "failed to start"
         if not cause:
@@ -149,3 +166,10 @@ class CallBook:
         for device in [d for d, f in failures.items() if 0 < f.until_ms <= now_ms]:
             del failures[device]
             self.memory.calls.pop(device, None)
+
+
+def _cause(reading: DeviceReading, *, ran: bool) -> str:
+    """Why a set is in fault, in words."""
+    words = [words_of(alarm, "").text for alarm in reading.alarms if alarm != "fail_to_start"]
+    what = "tripped" if ran else "failed to start"
+    return f"{what}: {', '.join(words)}" if words else what

@@ -207,21 +207,25 @@ class CandidateBook:
             if isinstance(found, str):
                 return found
         cost, odds = self._sources.costs[device.id], device.reliability
+        start_usd = 0.0 if on else cost.start_usd
+        free = site.transfer.engine_may_export
+        least_kw = device.min_load_fraction * device.rated_kw if free else 0.0
+        low_kw = min(least_kw, kw) if free else kw
         account = known.ledger.accounts.get(device.id)
         return Candidate(
             device=device.id,
             site=site.id,
             kw=kw,
-            least_kw=device.min_load_fraction * device.rated_kw
-            if site.transfer.engine_may_export
-            else 0.0,
+            least_kw=least_kw,
             site_room_kw=room_kw,
             odds=run_availability(
                 odds.availability, odds.fail_to_start, odds.mttf_h, run_h, started=on
             ),
             on=on,
-            usd=cost.usd_per_h(kw) * run_h + (0.0 if on else cost.start_usd),
+            usd=cost.usd_per_h(kw) * run_h + start_usd,
             fuel=fuel,
+            low_usd=cost.usd_per_h(low_kw) * run_h + start_usd,
+            low_fuel=fuel_rate(device, low_kw) * run_h,
             gas=device.fuel in GASES,
             heat_kwh=LHV_KWH_PER_UNIT[device.fuel] * fuel,
             run_h=run_h,

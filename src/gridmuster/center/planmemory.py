@@ -33,6 +33,7 @@ class PlanMemory(Struct):
     low_kw: dict[str, list[float]] = field(default_factory=dict)
     high_kw: dict[str, list[float]] = field(default_factory=dict)
     price_usd_per_kwh: dict[str, list[float]] = field(default_factory=dict)
+    seen_usd_per_kwh: dict[str, float] = field(default_factory=dict)
     pending_id: str = ""
     pending_since_ms: int = 0
     next_request_ms: int = 0

@@ -8,6 +8,7 @@ here: whoever runs the core runs it, and the answer is journaled, so that a repl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import mul
 
 from gridmuster.center.calls import CallBook
 from gridmuster.center.changes import History
@@ -26,10 +27,16 @@ from gridmuster.forecast.similar_day import Base
 from gridmuster.planning.problem import PlanLimits, PlanSolution
 from gridmuster.safety import Context
 from gridmuster.state.snapshot import Snapshot
-from gridmuster.units import MS_PER_S
+from gridmuster.units import KWH_PER_MWH, MS_PER_S, SECONDS_PER_HOUR
 
 #: How far ahead need is looked at when deciding who must be on, s: a start and a little.
 AHEAD_S = 120
+#: A price this far from the one that the plan was made with calls for a new plan: USD/kWh and
+#: share of it, both.
+MOVED_USD_PER_KWH = 0.05
+MOVED_FRACTION = 0.5
+#: Shortest time between two plans that prices called for, s.
+MOVED_EVERY_S = 300
 #: How much the plan's need is trusted to follow what is measured.
 SCALE_LIMITS = (0.8, 1.25)
 
@@ -102,7 +109,9 @@ class Planner:
     ) -> PlanRequest | None:
         """A plan to ask for now, when one is due and none is under way."""
         memory, config = self.memory, self._config
-        if not state.session.center_id or now_ms < memory.next_request_ms:
+        if not state.session.center_id:
+            return None
+        if now_ms < memory.next_request_ms and not self._price_moved(now_ms, snapshot):
             return None
         waiting_ms = now_ms - memory.pending_since_ms
         if memory.pending_id and waiting_ms < config.plan_every_s * MS_PER_S:
@@ -116,6 +125,7 @@ class Planner:
         start_ms = floor_to(now_ms, step_s)
         if memory.solution is not None:
             start_ms = floor_to(now_ms + lead_ms, step_s)
+        memory.seen_usd_per_kwh = _prices(snapshot)
         following_ms = floor_to(now_ms + lead_ms, config.plan_every_s)
         memory.next_request_ms = following_ms + config.plan_every_s * MS_PER_S - lead_ms
         memory.count += 1
@@ -129,6 +139,20 @@ class Planner:
         memory.price_usd_per_kwh = {area.id: area.import_price_usd_per_kwh for area in made.areas}
         limits = PlanLimits(config.plan_gap, config.plan_time_limit_s)
         return PlanRequest(made, limits, memory.solution)
+
+    def _price_moved(self, now_ms: int, snapshot: Snapshot) -> bool:
+        """Whether a price is far from the one the plan in force was made with."""
+        memory = self.memory
+        if memory.solution is None or memory.pending_id:
+            return False
+        if now_ms - memory.pending_since_ms < MOVED_EVERY_S * MS_PER_S:
+            return False
+        return any(
+            abs(now - memory.seen_usd_per_kwh[area])
+            > max(MOVED_USD_PER_KWH, MOVED_FRACTION * abs(memory.seen_usd_per_kwh[area]))
+            for area, now in _prices(snapshot).items()
+            if area in memory.seen_usd_per_kwh
+        )
 
     def adopt(self, solution: PlanSolution, at_ms: int, commitment: CommitmentMemory) -> bool:
         """Take a plan in; False when it is not the one asked for."""
@@ -193,14 +217,38 @@ class Planner:
             return float("inf")
         return (now_ms - self.memory.state_ms) / MS_PER_S
 
-    def why_on(self, device_id: str, now_ms: int) -> str:
-        """Why the plan has a device on now, in words."""
+    def why_on(self, device_id: str, now_ms: int, usd_per_kwh: float) -> str:
+        """Why the plan has a device on now, in words.
+
+        Args:
+            device_id: one that it has on.
+            now_ms: now, ms.
+            usd_per_kwh: what its run costs, start included.
+        """
         solution, index = self.memory.solution, self.index(now_ms)
         if solution is None or index is None:
             return "needed for the balance"
         area_id = self._fleet.area_of_device(device_id).id
-        price = solution.price_usd_per_kwh.get(area_id, [0.0] * solution.count)[index]
-        return f"the plan has it on at a marginal price of {price:.3f} USD/kWh in {area_id}"
+        prices = solution.price_usd_per_kwh.get(area_id, [0.0] * solution.count)
+        on = solution.commitment.get(device_id, [])
+        first = index if index < len(on) and on[index] else index + 1
+        last = first
+        while last < len(on) and on[last]:
+            last += 1
+        if last == first:
+            return f"the plan's power is worth {prices[index]:.3f} USD/kWh in {area_id} now"
+        power = solution.power_kw.get(device_id, [])[first:last]
+        weights = power if sum(power) > 0.0 else [1.0] * (last - first)
+        worth = sum(map(mul, weights, prices[first:last])) / sum(weights)
+        hours = (last - first) * solution.step_s / SECONDS_PER_HOUR
+        words = (
+            f"the plan runs it for {hours:g} h in which its power is worth {worth:.3f} USD/kWh in "
+            f"{area_id} on average, {prices[index]:.3f} now"
+        )
+        if worth < usd_per_kwh:
+            words += "; the price alone does not pay its start and idling, the plan without it "
+            words += "would cost more"
+        return words
 
     def binding(self, device_id: str, now_ms: int) -> str:
         """Which limit of its area binds in the plan now, in words."""
@@ -214,3 +262,12 @@ class Planner:
         if imports is not None and imports[index] >= 0.9 * area.connection.import_limit_kw:
             return f"import limit {area.connection.import_limit_kw:.0f} kW"
         return "price"
+
+
+def _prices(snapshot: Snapshot) -> dict[str, float]:
+    """The prices in force by area, USD/kWh."""
+    return {
+        area_id: status.price.price_usd_per_mwh / KWH_PER_MWH
+        for area_id, status in snapshot.areas.items()
+        if status.price is not None
+    }

@@ -27,6 +27,8 @@ from gridmuster.signals import (
 from gridmuster.state.snapshot import Snapshot
 
 KEEP = 200
+#: What the reason of a start says that no call of ours led to.
+LOCAL_START = "decided by the site itself"
 
 
 class Recorder:
@@ -68,16 +70,23 @@ class Recorder:
         )
 
     def started(self, at_ms: int, device: str, outage: bool) -> None:
-        """A device came on; without a call of ours its site did it."""
+        """A device comes on; without a call of ours its site did it."""
         self._state.counters.starts += 1
         if device in self._state.calls.calls:
             return
-        trigger = "utility outage at its site" if outage else "started at its site"
+        trigger = "utility outage at its site" if outage else "asked for at its site"
         basis = "real outage: no hour limit" if outage else "the site's own decision"
-        text = f"{device} started: {trigger}, decided by the site itself"
+        text = f"{device} told to start: {trigger}, {LOCAL_START}"
         self._starts.append(StartRecord(device, Order.RUN, trigger, basis, text=text))
         self._state.reasons[device] = text
         self._say(at_ms, device, "local", text)
+
+    def stopped(self, at_ms: int, device: str) -> None:
+        """A device went off; one that its site had started is told of."""
+        if LOCAL_START in self._state.reasons.get(device, ""):
+            text = f"{device} stopped by its site"
+            self._state.reasons[device] = text
+            self._say(at_ms, device, "local", text)
 
     def operator(self, at_ms: int, request: OperatorRequest, answer: str) -> None:
         """A person asked for something."""
@@ -104,10 +113,7 @@ class Recorder:
         if setpoint.order is not Order.RUN:
             if device.id in self._state.calls.calls:
                 calls.released(device.id)
-                failure = self._state.commitment.failures.get(device.id)
-                over = self._state.activations.released.pop(device.id, "")
-                why = f"{over} is over" if over else "no longer needed by plan or balance"
-                why = why if failure is None else failure.cause
+                why = self._why_stopped(device, snapshot)
                 text = f"{device.id} stopped: {why}"
                 self._starts.append(StartRecord(device.id, setpoint.order, why, text=text))
                 self._state.reasons[device.id] = text
@@ -118,6 +124,19 @@ class Recorder:
         calls.called(device.id, snapshot.readings.get(device.id), now_ms)
         area_id = self._fleet.site_by_id[device.site].area
         self._start(now_ms, device, setpoint, decisions[area_id], planner)
+
+    def _why_stopped(self, device: Generator, snapshot: Snapshot) -> str:
+        over = self._state.activations.released.pop(device.id, "")
+        if (actor := self._state.operator.stopped.get(device.id)) is not None:
+            return f"emergency stop by {actor}"
+        if (failure := self._state.commitment.failures.get(device.id)) is not None:
+            return failure.cause
+        held = self._state.operator.overrides.get(device.id)
+        if held is not None and held.power_kw is None:
+            return f"held off by {held.actor}"
+        if snapshot.sites[device.site].in_outage:
+            return "its site serves its own load"
+        return f"{over} is over" if over else "no longer needed by plan or balance"
 
     def _start(
         self,
@@ -172,7 +191,8 @@ class Recorder:
             return extra.cause, "balance"
         if device.must_run:
             return "kept on (must run)", "must run"
-        return planner.why_on(device.id, now_ms), planner.binding(device.id, now_ms)
+        merit = self._sources.merit[device.id]
+        return planner.why_on(device.id, now_ms, merit), planner.binding(device.id, now_ms)
 
     def _runner_up(self, device: Generator, decision: AreaDecision, hold: Hold | None) -> str:
         if hold is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from gridmuster.center.alarms import AlarmBoard, Severity
 from gridmuster.center.alarmwords import words_of
+from gridmuster.center.calls import STOPPED
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.decider import AreaDecision
 from gridmuster.center.memory import CoreState
@@ -13,11 +15,22 @@ from gridmuster.center.planner import Planner
 from gridmuster.center.recorder import shortfall_cause
 from gridmuster.center.view import Mode
 from gridmuster.fleet.model import Fleet
-from gridmuster.signals import SwitchMode
+from gridmuster.signals import SiteReport, Supply, SwitchMode
 from gridmuster.state.keeper import SKEW_LIMIT_S
-from gridmuster.state.snapshot import Snapshot
+from gridmuster.state.snapshot import LOCAL_DUTY, Snapshot
 from gridmuster.units import MS_PER_S
 
+#: Alarms of sites whose backup is not there: no set is left, or one did not take the load.
+NO_BACKUP: Final = "no_engine_for_own_load"
+BACKUP_LOST: Final = frozenset({NO_BACKUP, "backup_failed"})
+#: What feeds a site's load, in words.
+SUPPLIED: Final = {
+    Supply.UTILITY: "on the utility",
+    Supply.LOCAL: "on local supply",
+    Supply.PARALLEL: "on both supplies",
+    Supply.DEAD: "without supply",
+    Supply.UNKNOWN: "on a supply that the panel does not tell",
+}
 #: How long a malformed payload stays on the board, s.
 MALFORMED_S = 300
 
@@ -77,18 +90,7 @@ class Watchman:
             if status.report is None:
                 continue
             if status.in_outage:
-                self._board.raise_alarm(
-                    f"outage:{site_id}",
-                    Severity.WARNING,
-                    site_id,
-                    (
-                        "utility back, the site returns to it soon"
-                        if status.report.utility_ok
-                        else "utility outage"
-                    )
-                    + f"; the site's load is on {status.report.supply.value} supply",
-                    "the site serves itself first; check its fuel",
-                )
+                self._outage(site_id, status.report)
             # A report that was long on its way looks like one from a slow clock.
             if not -late_s < status.skew_s < SKEW_LIMIT_S:
                 self._board.raise_alarm(
@@ -99,9 +101,12 @@ class Watchman:
                     "check the site's time service",
                 )
             for alarm in status.report.alarms:
+                if alarm == LOCAL_DUTY and status.in_outage:
+                    continue
                 words = words_of(alarm, "see the site")
+                severity = Severity.CRITICAL if alarm == NO_BACKUP else Severity.WARNING
                 self._board.raise_alarm(
-                    f"site:{site_id}:{alarm}", Severity.WARNING, site_id, words.text, words.advice
+                    f"site:{site_id}:{alarm}", severity, site_id, words.text, words.advice
                 )
         for site_id in self._state.commands.unanswered_sites:
             self._board.raise_alarm(
@@ -112,7 +117,24 @@ class Watchman:
                 "check the site's link and gateway",
             )
 
+    def _outage(self, site_id: str, report: SiteReport) -> None:
+        """A site without its utility; critical when nothing carries its load any more."""
+        failed = any(alarm.partition(":")[0] in BACKUP_LOST for alarm in report.alarms)
+        dark = report.supply is Supply.DEAD and failed
+        self._board.raise_alarm(
+            f"outage:{site_id}",
+            Severity.CRITICAL if dark else Severity.WARNING,
+            site_id,
+            ("utility back, the site returns to it soon" if report.utility_ok else "utility outage")
+            + f"; the site's load is {SUPPLIED[report.supply]}",
+            "send a mobile set" if dark else "the site serves itself first; check its fuel",
+        )
+
     def _areas(self, snapshot: Snapshot, decisions: Mapping[str, AreaDecision]) -> None:
+        # Meters are asked for a while before their silence means anything.
+        session = self._state.session
+        heard_ms = snapshot.now_ms - session.since_ms
+        listening = heard_ms < self._config.stale_s * MS_PER_S
         for area_id, decision in decisions.items():
             if decision.shortfall_kw > 0.5:
                 self._board.raise_alarm(
@@ -131,7 +153,10 @@ class Watchman:
                     f"of {decision.commitment.largest or 'the largest infeed'}",
                     "free a held set, or accept the risk",
                 )
-            if not decision.status.grid_fresh and self._fleet.area_by_id[area_id].connection:
+            if (
+                not (listening or decision.status.grid_fresh)
+                and self._fleet.area_by_id[area_id].connection
+            ):
                 self._board.raise_alarm(
                     f"grid:{area_id}",
                     Severity.WARNING,
@@ -139,10 +164,6 @@ class Watchman:
                     "no word of the area's connection; import is estimated",
                     "check the feed of the utility's meter",
                 )
-        # Meters are asked for a while before their silence means anything.
-        session = self._state.session
-        heard_ms = snapshot.now_ms - session.since_ms
-        listening = heard_ms < self._config.stale_s * MS_PER_S
         for user_id, estimate_kw in () if listening else snapshot.silent.items():
             self._board.raise_alarm(
                 f"meter:{user_id}",
@@ -153,13 +174,14 @@ class Watchman:
             )
 
     def _devices(self, snapshot: Snapshot) -> None:
-        for device_id, failure in self._state.commitment.failures.items():
+        failures, stopped = self._state.commitment.failures, self._state.operator.stopped
+        for device_id, failure in failures.items():
+            reading = snapshot.readings.get(device_id)
+            advice = "look at it at the site, then reset"
+            if reading is not None and reading.alarms:
+                advice = words_of(reading.alarms[0], advice).advice
             self._board.raise_alarm(
-                f"failure:{device_id}",
-                Severity.WARNING,
-                device_id,
-                failure.cause,
-                "look at it at the site, then reset",
+                f"failure:{device_id}", Severity.WARNING, device_id, failure.cause, advice
             )
         for device_id, deaf in self._state.commitment.deaf.items():
             self._board.raise_alarm(
@@ -169,7 +191,7 @@ class Watchman:
                 f"does not follow its setpoint: {deaf.cause}",
                 "counted at what it is measured to give; check its controller",
             )
-        for device_id, actor in self._state.operator.stopped.items():
+        for device_id, actor in stopped.items():
             self._board.raise_alarm(
                 f"stop:{device_id}",
                 Severity.CRITICAL,
@@ -186,8 +208,14 @@ class Watchman:
                     f"mode switch is in {reading.mode.value}, not in auto",
                     "turn the switch to auto at the site",
                 )
+            failed = failures.get(device_id)
             for alarm in reading.alarms:
                 words = words_of(alarm, "see the device")
+                # Told already: by what the failure is called, or by the stop that is latched.
+                if (failed is not None and words.text in failed.cause) or (
+                    alarm == STOPPED and device_id in stopped
+                ):
+                    continue
                 self._board.raise_alarm(
                     f"device:{device_id}:{alarm}",
                     Severity.WARNING,

@@ -193,13 +193,14 @@ def table(found: ActivationPreview) -> list[str]:
     Args:
         found: the preview.
     """
-    lines = [f"  {'set':<28} {'kW':>8} {'odds':>7} {'USD':>9} {'fuel':>10} {'h':>6}"]
+    lines = [f"  {'set':<28} {'kW':>8} {'of kW':>8} {'odds':>7} {'USD':>9} {'fuel':>10} {'h':>6}"]
     for one in found.selection.chosen:
         unit = "m3" if one.gas else "l"
         marks = [word for word, so in (("runs", one.on), ("light load", one.light_load)) if so]
         lines.append(
-            f"  {one.device:<28} {one.kw:>8,.1f} {one.odds:>7.1%} {one.usd:>9,.2f} "
-            f"{one.fuel:>7,.0f} {unit:<2} {one.run_h:>6.1f} {', '.join(marks)}".rstrip()
+            f"  {one.device:<28} {one.run_kw:>8,.1f} {one.kw:>8,.1f} {one.odds:>7.1%} "
+            f"{one.usd:>9,.2f} {one.fuel:>7,.0f} {unit:<2} {one.run_h:>6.1f} "
+            f"{', '.join(marks)}".rstrip()
         )
     lines += [f"  next: {one.device}, {one.kw:,.1f} kW" for one in found.selection.in_line]
     lines += [f"  left out: {one.device}: {one.reason}" for one in found.selection.excluded]

@@ -342,11 +342,11 @@ def _lines(found: Selection, already_kw: float) -> list[str]:
         f"{len(found.chosen)} set(s) with {found.total_kw:,.0f} kW would be called: "
         f"{found.firm_kw:,.0f} kW firm at {found.probability:.0%} "
         f"({found.firm_95_kw:,.0f} kW at 95%, {found.firm_99_kw:,.0f} kW at 99%).",
-        f"Cost {found.usd:,.2f} USD, fuel {' and '.join(fuel) or 'none'}, "
-        f"{found.run_h:,.1f} engine hours.",
+        f"Giving {min(found.target_kw, found.total_kw):,.0f} kW costs {found.usd:,.2f} USD, "
+        f"fuel {' and '.join(fuel) or 'none'}, {found.run_h:,.1f} engine hours.",
     ]
     if already_kw > 0.0:
-        lines.append(f"{already_kw:,.0f} kW of that run already.")
+        lines.append(f"Sets of {already_kw:,.0f} kW of that are on line already.")
     if found.in_line:
         lines.append(f"Next in line: {found.in_line[0].device}.")
     if found.excluded:

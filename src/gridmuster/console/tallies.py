@@ -23,6 +23,7 @@ from gridmuster.console.auth import Role
 from gridmuster.console.problems import unknown_subject
 from gridmuster.console.reading import feed_of
 from gridmuster.console.schema import answer
+from gridmuster.units import KWH_PER_MWH
 
 #: How long a table is good for, s of real time.
 KEEP_S: Final = 2.0
@@ -34,7 +35,6 @@ MAX_KEPT: Final = 512
 MAX_STEPS: Final = 120
 #: Least power at which a store counts as charging, kW.
 CHARGING_KW: Final = 0.5
-KWH_PER_MWH: Final = 1000.0
 ON: Final = frozenset({"starting", "warming", "running"})
 GOOD: Final = frozenset({"good", "estimated"})
 

@@ -14,7 +14,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gridmuster.planning.adequacy import Floats, TwoState, outage_table
 
@@ -37,8 +37,9 @@ WHOLE_KW: Final = 1e-9
 class Weights(Struct, frozen=True):
     """What each share counts in a set's score.
 
-    ``cost``: USD for each kWh of the run, start included, of the dearest candidate's.
-    ``efficiency``: heat for each kWh, of the worst candidate's.
+    ``cost``: USD for each kWh of the run, start included, of the dearest candidate's; of a set
+    larger than the target, at the target.
+    ``efficiency``: heat for each kWh, likewise, of the worst candidate's.
     ``wear``: starts of the last 24 h and this one, of those allowed a day; 0 for a set that runs.
     ``fuel``: what the run burns, of what is in the tank above the site's reserve.
     ``permit``: hours of the run, of those that the permit still allows this year.
@@ -75,8 +76,9 @@ class Candidate(Struct, frozen=True):
         site_room_kw: what all sets of the site may give together, kW.
         odds: probability that it delivers through the window.
         on: whether it runs already.
-        usd: cost of its run, start included, USD.
-        fuel: fuel of its run, l or m3.
+        usd: cost of its run at ``kw``, start included, USD.
+        fuel: fuel of its run at ``kw``, l or m3.
+        low_usd, low_fuel: the same at ``least_kw``; as at ``kw`` where its site's load decides.
         gas: whether that fuel is metered in m3.
         heat_kwh: heat of that fuel, kWh (LHV).
         run_h: length of its run, h.
@@ -94,6 +96,8 @@ class Candidate(Struct, frozen=True):
     on: bool
     usd: float
     fuel: float
+    low_usd: float
+    low_fuel: float
     gas: bool
     heat_kwh: float
     run_h: float
@@ -105,11 +109,16 @@ class Candidate(Struct, frozen=True):
 
 
 class Chosen(Struct, frozen=True):
-    """A set that was chosen: what it gives and costs, and its score (smaller is better)."""
+    """A set that was chosen: what it gives and costs, and its score (smaller is better).
+
+    ``kw`` is what it could give, ``run_kw`` its share of the target when all that were chosen are
+    there; cost and fuel are those of ``run_kw``.
+    """
 
     device: str
     site: str
     kw: float
+    run_kw: float
     odds: float
     usd: float
     fuel: float
@@ -131,7 +140,8 @@ class Selection(Struct, frozen=True):
     """The sets for a target, in order.
 
     ``firm_kw`` is the power that is there with ``probability``; ``missing_kw`` what it lacks to
-    the target. ``in_line`` are the next sets, in order. ``fuel_l`` and ``fuel_m3`` are kept apart.
+    the target. Cost and fuel are those of giving the target, not of all that was called.
+    ``in_line`` are the next sets, in order. ``fuel_l`` and ``fuel_m3`` are kept apart.
     """
 
     target_kw: float
@@ -170,20 +180,23 @@ def weights_of(objective: Mapping[str, float]) -> Weights:
     )
 
 
-def scores(candidates: Sequence[Candidate], weights: Weights) -> dict[str, float]:
+def scores(candidates: Sequence[Candidate], weights: Weights, target_kw: float) -> dict[str, float]:
     """The score of each candidate by its id; the smallest is called first.
 
     Args:
         candidates: all that may be called; shares of cost, heat and recent hours are taken of the
             largest among them.
         weights: what each share counts.
+        target_kw: what is asked of all together; no set would give more, kW.
     """
-    dearest = max((_each_kwh(one, one.usd) for one in candidates), default=0.0)
-    hottest = max((_each_kwh(one, one.heat_kwh) for one in candidates), default=0.0)
+    costs = {one.device: _usd_per_kwh(one, target_kw) for one in candidates}
+    heats = {one.device: _heat_per_kwh(one, target_kw) for one in candidates}
+    dearest = max(costs.values(), default=0.0)
+    hottest = max(heats.values(), default=0.0)
     busiest = max((one.recent_h for one in candidates), default=0.0)
     return {
-        one.device: weights.cost * _share(_each_kwh(one, one.usd), dearest)
-        + weights.efficiency * _share(_each_kwh(one, one.heat_kwh), hottest)
+        one.device: weights.cost * _share(costs[one.device], dearest)
+        + weights.efficiency * _share(heats[one.device], hottest)
         + weights.wear * (0.0 if one.on else min(one.starts_share, 1.0))
         + weights.fuel * min(one.fuel_share, 1.0)
         + weights.permit * min(one.permit_share, 1.0)
@@ -194,8 +207,31 @@ def scores(candidates: Sequence[Candidate], weights: Weights) -> dict[str, float
     }
 
 
-def _each_kwh(one: Candidate, amount: float) -> float:
-    return amount / max(one.kw * one.run_h, WHOLE_KW)
+def _between(one: Candidate, run_kw: float, low: float, high: float) -> float:
+    """An amount at some power, on the line between those at least and at full power."""
+    range_kw = one.kw - one.least_kw
+    if one.least_kw <= 0.0 or range_kw <= WHOLE_KW:
+        return high
+    return low + (high - low) * min(max((run_kw - one.least_kw) / range_kw, 0.0), 1.0)
+
+
+def _useful_kw(one: Candidate, target_kw: float) -> float:
+    """The most of its power that a target could use, kW."""
+    if one.least_kw <= 0.0:
+        return one.kw
+    return min(one.kw, max(one.least_kw, target_kw))
+
+
+def _usd_per_kwh(one: Candidate, target_kw: float) -> float:
+    run_kw = _useful_kw(one, target_kw)
+    return _between(one, run_kw, one.low_usd, one.usd) / max(run_kw * one.run_h, WHOLE_KW)
+
+
+def _heat_per_kwh(one: Candidate, target_kw: float) -> float:
+    run_kw = _useful_kw(one, target_kw)
+    fuel = _between(one, run_kw, one.low_fuel, one.fuel)
+    heat_kwh = one.heat_kwh * _share(fuel, one.fuel)
+    return heat_kwh / max(run_kw * one.run_h, WHOLE_KW)
 
 
 def _share(value: float, of: float) -> float:
@@ -274,7 +310,7 @@ def select(
     Returns:
         The selection; with too few candidates all of them, and what is missing.
     """
-    score = scores(candidates, weights)
+    score = scores(candidates, weights, target_kw)
     order = sorted(
         candidates, key=lambda one: (one.device not in called, score[one.device], one.device)
     )
@@ -305,6 +341,7 @@ def select(
     chosen = _needed(taken, called, target_kw, probability, step_kw)
     kept = {one.device for one in chosen}
     line = [*(one for one in taken if one.device not in kept), *line]
+    chosen = _at_target(chosen, {one.device: one for one in candidates}, target_kw)
     return _result(target_kw, probability, chosen, line, [*excluded, *crowded], step_kw)
 
 
@@ -313,15 +350,43 @@ def _chosen(one: Candidate, kw: float, score: float) -> Chosen:
         one.device,
         one.site,
         round(kw, 1),
+        round(kw, 1),
         one.odds,
-        one.usd,
-        one.fuel,
+        _between(one, kw, one.low_usd, one.usd),
+        _between(one, kw, one.low_fuel, one.fuel),
         one.gas,
         one.run_h,
         one.on,
         one.light_load,
         score,
     )
+
+
+def _at_target(
+    chosen: Sequence[Chosen], known: Mapping[str, Candidate], target_kw: float
+) -> list[Chosen]:
+    """The sets at the power they run at: all at the same part of their range, least to most."""
+    low_kw = [_least_kw(one, known[one.device]) for one in chosen]
+    range_kw = sum(one.kw for one in chosen) - sum(low_kw)
+    level = _share(max(target_kw - sum(low_kw), 0.0), range_kw)
+    found = []
+    for one, least_kw in zip(chosen, low_kw, strict=True):
+        run_kw = least_kw + min(level, 1.0) * (one.kw - least_kw)
+        candidate = known[one.device]
+        found.append(
+            structs.replace(
+                one,
+                run_kw=round(run_kw, 1),
+                usd=_between(candidate, run_kw, candidate.low_usd, candidate.usd),
+                fuel=_between(candidate, run_kw, candidate.low_fuel, candidate.fuel),
+            )
+        )
+    return found
+
+
+def _least_kw(one: Chosen, candidate: Candidate) -> float:
+    """The least it can be run at; all it gives where its site's load decides, kW."""
+    return min(candidate.least_kw, one.kw) if candidate.least_kw > 0.0 else one.kw
 
 
 def _needed(

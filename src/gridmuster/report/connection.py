@@ -8,13 +8,12 @@ from gridmuster.fleet.model import Area, Fleet
 from gridmuster.report.demand import Shortages
 from gridmuster.report.tally import Tally
 from gridmuster.signals import GridSignal, Price
-from gridmuster.units import MS_PER_HOUR, MS_PER_S
+from gridmuster.units import KWH_PER_MWH, MS_PER_HOUR, MS_PER_S
 
 #: Share above the import limit that is put down to metering (class 0.5).
 METERING_TOLERANCE: Final = 0.005
 #: An import beyond this many times the limits is doubted.
 FLOW_SLACK: Final = 5.0
-KWH_PER_MWH: Final = 1000.0
 
 
 class PriceLine:

@@ -26,7 +26,7 @@ _OPERATOR: Final = "/center/operator"
 _ALARMS: Final = {
     "failure": ("failure", "failed"),
     "outage": ("outage", "utility lost"),
-    "grid": ("outage", "utility connection of the area lost"),
+    "grid": ("outage", "no word of the area's connection to the utility"),
     "stop": ("command", "emergency stop latched"),
 }
 
