@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { bySeverity, matching } from "./alarms";
 import { area, forecast } from "./testdata";
 import { objectives } from "./objectives";
-import { addressOf, ahead, odds, priceWords, share, tightest, verdict, type CostStep } from "./words";
+import { addressOf, ahead, odds, priceWords, share, tightest, unbacked, verdict, type CostStep } from "./words";
 
 const START_MS = forecast().forecast_start_ms;
 
@@ -35,6 +35,18 @@ describe("verdict", () => {
 });
 
 describe("tightest", () => {
+  it("does not call it met while a site has lost its backup", () => {
+    const alarms = [
+      { id: "outage:s1", severity: "critical", subject: "s1" },
+      { id: "site:s1:no_engine_for_own_load", severity: "critical", subject: "s1" },
+      { id: "outage:s2", severity: "warning", subject: "s2" },
+    ] as const;
+    expect(unbacked(alarms)).toEqual(["s1"]);
+    const said = verdict([area()], "commanding", unbacked(alarms));
+    expect(said).toMatchObject({ tone: "bad", headline: "1 site has no backup" });
+    expect(said.detail).toContain("s1");
+  });
+
   it("is the area whose reserve is least beyond its largest unit", () => {
     const thin = area({ id: "south", reserve_kw: 1000, largest_unit_kw: 990 });
     expect(tightest([area(), thin])).toBe(thin);

@@ -1,7 +1,7 @@
 // The picture in words: is demand met, what comes next, what the price means.
 
 import { number, percent, power, words } from "../lib/format";
-import type { AreaRow, ForecastRow } from "../lib/types";
+import type { AlarmRow, AreaRow, ForecastRow } from "../lib/types";
 import { intervalStart } from "./balance";
 
 /** Generators of one type at about one cost, as the center tallies them. */
@@ -30,7 +30,7 @@ export interface Tallies {
   steps: CostStep[];
 }
 
-export type Tone = "good" | "warn" | "bad";
+export type Tone = "good" | "warn" | "bad" | "old";
 
 export interface Verdict {
   tone: Tone;
@@ -60,8 +60,23 @@ function name(area: AreaRow): string {
   return area.name || area.id;
 }
 
-/** Whether demand is met, said once and plainly; the worst thing first. */
-export function verdict(areas: readonly AreaRow[], mode: string): Verdict {
+/** Sites whose own backup is not there although they need it now. */
+export function unbacked(alarms: readonly Pick<AlarmRow, "id" | "severity" | "subject">[]): string[] {
+  const grave = alarms.filter(
+    ({ id, severity }) => severity === "critical" && /^(site|outage):/.test(id),
+  );
+  return [...new Set(grave.map((alarm) => alarm.subject))];
+}
+
+/** Whether demand is met, said once and plainly; the worst thing first.
+ *
+ * @param dark sites whose own backup failed them, from `unbacked`.
+ */
+export function verdict(
+  areas: readonly AreaRow[],
+  mode: string,
+  dark: readonly string[] = [],
+): Verdict {
   if (!areas.length) {
     return { tone: "warn", headline: "No balance yet", detail: "The center has not heard its sites." };
   }
@@ -70,6 +85,13 @@ export function verdict(areas: readonly AreaRow[], mode: string): Verdict {
     const kw = short.reduce((sum, area) => sum + area.shortfall_kw, 0);
     const detail = short.map((area) => `${name(area)}: ${area.shortfall_cause || "cause not known"}`);
     return { tone: "bad", headline: `Demand is short by ${power(kw)}`, detail: detail.join("; ") };
+  }
+  if (dark.length) {
+    return {
+      tone: "bad",
+      headline: `${dark.length === 1 ? "1 site has" : `${dark.length} sites have`} no backup`,
+      detail: `${dark.slice(0, 5).join(", ")}${dark.length > 5 ? " and others" : ""}: see the alarms. All else is met.`,
+    };
   }
   const dead = areas.filter((area) => !area.energised);
   const worst = tightest(areas);
@@ -109,6 +131,18 @@ export function verdict(areas: readonly AreaRow[], mode: string): Verdict {
   };
 }
 
+/** What can be said when the center has not been heard for a while: nothing of now.
+ *
+ * @param since when it was last heard, in plant time.
+ */
+export function withdrawn(since: string): Verdict {
+  return {
+    tone: "old",
+    headline: `Unknown since ${since}`,
+    detail: "Whether demand is met is not known: the center has not been heard.",
+  };
+}
+
 export interface Event {
   at_ms: number;
   text: string;
@@ -128,7 +162,8 @@ export function ahead(row: ForecastRow | null, limitKw: number, nowMs: number): 
   if (peak > 0) {
     const [low, high] = [row.forecast_low_kw[peak], row.forecast_high_kw[peak]];
     const band = low !== undefined && high !== undefined ? `, ${power(low, high)} to ${power(high)}` : "";
-    events.push({ at_ms: at(peak), tone: "", text: `demand peaks at ${power(row.forecast_kw[peak])}${band}` });
+    const text = `demand peaks at ${power(row.forecast_kw[peak], high)}${band}`;
+    events.push({ at_ms: at(peak), tone: "", text });
   }
   events.push(...tight(row, limitKw, at), ...turns(row, at), ...dear(row, at));
   return events.sort((a, b) => a.at_ms - b.at_ms);
