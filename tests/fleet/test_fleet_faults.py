@@ -458,6 +458,16 @@ SINGLE = {
         "areas[0].feeders[0].line.colour",
         "line string has no field colour",
     ),
+    "an exercise at no known time": (
+        [("devices[0].exercise", {"every": "fortnight"})],
+        "devices[0].exercise.every",
+        "not one of those known",
+    ),
+    "an exercise above the rating": (
+        [("devices[0].exercise", {"every": "week", "load_share": 1.5})],
+        "devices[0].exercise.load_share",
+        "must be at most 1",
+    ),
     "nothing to supply with": (
         [
             ("areas[0].connection.import_limit_kw", 0.0),

@@ -7,6 +7,7 @@ from msgspec import Struct
 from gridmuster.center.memory import CoreState
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
+from gridmuster.programs.exercise import due_ms
 from gridmuster.safety import permits
 from gridmuster.signals import Purpose
 
@@ -41,6 +42,21 @@ class StartView(Struct, frozen=True):
     text: str
 
 
+class ExerciseAccount(Struct, frozen=True):
+    """An engine's schedule of exercise and when it is due; nobody starts it by itself yet.
+
+    ``last_ms``: end of the last run that counts, null when there was none since ``since_ms``, from
+    which the center has seen the engine.
+    """
+
+    every: str
+    minutes: float
+    load_share: float
+    last_ms: int | None
+    since_ms: int
+    due_ms: int
+
+
 class DeviceAccount(Struct, frozen=True):
     """What the core keeps about one device.
 
@@ -59,6 +75,7 @@ class DeviceAccount(Struct, frozen=True):
     failure: str
     failed_ms: int | None
     retry_ms: int | None
+    exercise: ExerciseAccount | None = None
 
 
 def account_of(fleet: Fleet, state: CoreState, device_id: str) -> DeviceAccount:
@@ -87,6 +104,22 @@ def account_of(fleet: Fleet, state: CoreState, device_id: str) -> DeviceAccount:
         failure="" if failure is None else failure.cause,
         failed_ms=None if failure is None else failure.at_ms,
         retry_ms=None if failure is None or failure.until_ms <= 0 else failure.until_ms,
+        exercise=_exercise(device, fleet, state) if isinstance(device, Generator) else None,
+    )
+
+
+def _exercise(device: Generator, fleet: Fleet, state: CoreState) -> ExerciseAccount | None:
+    schedule, known = device.exercise, state.ledger.exercised.get(device.id)
+    if schedule is None or known is None:
+        return None
+    from_ms = known.since_ms if known.done_ms < 0 else known.done_ms
+    return ExerciseAccount(
+        every=schedule.every.value,
+        minutes=schedule.minutes,
+        load_share=schedule.load_share,
+        last_ms=None if known.done_ms < 0 else known.done_ms,
+        since_ms=known.since_ms,
+        due_ms=due_ms(schedule, from_ms, fleet.site_by_id[device.site].time_zone),
     )
 
 

@@ -135,6 +135,7 @@ class Intake:
             elif not outage and device.id in self._state.activations.holds:
                 purpose = self._state.activations.holds[device.id].purpose
             self._state.ledger.note(at_ms, reading, purpose)
+            self._state.ledger.note_load(at_ms, reading, device)
             edge = self._calls.take(device, reading, at_ms)
             if edge == "failed":
                 self._recorder.failed(at_ms, device.id)

@@ -258,6 +258,7 @@ _UNITS: Final = (
     ("_h", "h"),
     ("_s", "s"),
     ("_fraction", "%"),
+    ("_share", "%"),
 )
 _SHARES: Final = frozenset({"%", "% of rated a second"})
 _SHARE_NAMES: Final = frozenset(

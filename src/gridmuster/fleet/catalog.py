@@ -20,6 +20,8 @@ from gridmuster.fleet.devices import (
     DeviceType,
     EmergencyGenerator,
     Engine,
+    Every,
+    Exercise,
     Flywheel,
     FuelCell,
     Microturbine,
@@ -124,6 +126,7 @@ def standby_set(
         sync_s=20.0 if diesel else 30.0,
         variable_om_usd_per_kwh=om,
         start_cost_usd=start_cost_usd(rated_kw, om),
+        exercise=Exercise(every=Every.MONTH),
     )
 
 

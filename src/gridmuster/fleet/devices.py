@@ -132,6 +132,26 @@ class FuelPoint(Part):
     fuel_per_h: float = Field(ge=0, description="l/h (liquids) or m3/h (gases)")
 
 
+class Every(StrEnum):
+    """How often an engine is exercised."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Exercise(Part):
+    """How often, how long and at what load an engine is to be run (NFPA 110, 8.4.2)."""
+
+    every: Every = Field(description="how often a run is due")
+    minutes: float = Field(
+        default=30.0, gt=0, le=1440, description="how long the load lasts, minutes"
+    )
+    load_share: float = Field(
+        default=0.3, ge=0, le=1, description="least load that counts, share of rated power"
+    )
+
+
 class Generator(DeviceBase):
     """What every fuel-burning device has: an engine, a turbine, a fuel cell."""
 
@@ -164,6 +184,9 @@ class Generator(DeviceBase):
     )
     must_run: bool = Field(default=False, description="kept on except for faults and stops")
     on_at_start: bool = Field(default=False, description="running when the fleet is first seen")
+    exercise: Exercise | None = Field(
+        default=None, description="when it is to be run for its own sake; None: never"
+    )
 
 
 class EmergencyGenerator(Generator):

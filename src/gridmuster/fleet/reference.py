@@ -18,6 +18,7 @@ from gridmuster.fleet.book import DEVICE_CLASSES
 from gridmuster.fleet.devices import (
     Controller,
     DeviceBase,
+    Exercise,
     FuelPoint,
     Generator,
     Permit,
@@ -62,6 +63,7 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]]
     ("`tank`", Tank, None),
     ("Each point of `fuel_curve`", FuelPoint, None),
     ("`permit`", Permit, None),
+    ("`exercise`", Exercise, None),
     ("Every store (batteries, SMES, flywheels)", Store, DeviceBase),
 )
 

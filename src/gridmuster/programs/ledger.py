@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from gridmuster.fleet.devices import Generator
+from gridmuster.programs import exercise
+from gridmuster.programs.exercise import Exercised
 from gridmuster.signals import DeviceReading, Purpose
 from gridmuster.units import MS_PER_HOUR
 
@@ -25,9 +28,26 @@ class Account(Struct):
 
 
 class Ledger(Struct):
-    """Accounts by device id; plain data for the checkpoint."""
+    """Accounts by device id, and runs of those with a schedule; plain data for the checkpoint."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
+    exercised: dict[str, Exercised] = field(default_factory=dict)
+
+    def note_load(self, now_ms: int, reading: DeviceReading, device: Generator) -> None:
+        """Book the load of an engine that is to be exercised; others are let be.
+
+        Args:
+            now_ms: now, ms.
+            reading: the engine's newest reading.
+            device: the engine.
+        """
+        if device.exercise is not None:
+            self.exercised[device.id] = exercise.note(
+                self.exercised.get(device.id),
+                now_ms,
+                reading.power_kw / device.rated_kw,
+                device.exercise,
+            )
 
     def note(self, now_ms: int, reading: DeviceReading, purpose: Purpose) -> None:
         """Book what the engine's own meters gained since the last reading.

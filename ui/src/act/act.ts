@@ -184,6 +184,7 @@ export type Point = [number, number];
 export interface Places {
   fleet: string;
   areas: { id: string; name: string; islanded: boolean; border: { coordinates: Point[][] } }[];
+  feeders: { id: string; name: string; area: number }[];
   sites: { ids: string[]; names: string[]; area: number[]; longitude: number[]; latitude: number[] };
 }
 

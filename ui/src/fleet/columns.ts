@@ -20,6 +20,7 @@ export const COLUMNS: readonly Column[] = [
   { key: "type", title: "Type", about: "kind of device", sort: "type", width: 176 },
   { key: "site", title: "Site", about: "where it stands", sort: "site", width: 150 },
   { key: "area", title: "Area", about: "the area it lies in", sort: "area", width: 78 },
+  { key: "feeder", title: "Feeder", about: "the feeder that its site is on", sort: "feeder", width: 96 },
   { key: "power", title: "Power", about: "power now", sort: "power", width: 86, number: true },
   { key: "setpoint", title: "Setpoint", about: "power asked for", sort: "setpoint", width: 86, number: true },
   { key: "load", title: "Load", about: "power as a share of rated", sort: "load", width: 70, number: true },

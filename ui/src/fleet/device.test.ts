@@ -127,6 +127,7 @@ describe("why", () => {
       failure: "failed to start",
       failed_ms: 7,
       retry_ms: null,
+      exercise: null,
     };
     const found = why(dossier({ override: "off by kim" }, { account }));
     expect([found.text, found.tone, found.since_ms]).toEqual([

@@ -24,6 +24,7 @@ export const FIELDS: readonly Field[] = [
   { name: "type", sign: ":", about: "kind: diesel, gas, solar, wind, battery, …" },
   { name: "state", sign: ":", about: "idle, running, charging, fault, … or on, off" },
   { name: "area", sign: ":", about: "area by id or name" },
+  { name: "feeder", sign: ":", about: "feeder of its site by id or name" },
   { name: "site", sign: ":", about: "site by id or name; * stands for anything" },
   { name: "fuel", sign: "<", about: "in the tank: fuel<40% or fuel<200; burns: fuel:diesel" },
   { name: "energy", sign: "<", about: "in a store: energy<20% or energy<50kWh" },

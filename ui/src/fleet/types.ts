@@ -9,6 +9,7 @@ export interface TableRow {
   site: string;
   site_name: string;
   area: string;
+  feeder: string;
   state: string;
   mode: string;
   quality: string;
@@ -90,6 +91,15 @@ export interface PermitAccount {
   by_purpose_h: Record<string, number>;
 }
 
+export interface ExerciseAccount {
+  every: "day" | "week" | "month";
+  minutes: number;
+  load_share: number;
+  last_ms: number | null;
+  since_ms: number;
+  due_ms: number;
+}
+
 export interface DeviceAccount {
   device: string;
   permit: PermitAccount | null;
@@ -101,6 +111,7 @@ export interface DeviceAccount {
   failure: string;
   failed_ms: number | null;
   retry_ms: number | null;
+  exercise: ExerciseAccount | null;
 }
 
 export interface StartEntry {
@@ -149,6 +160,7 @@ export interface DeviceDossier {
     latitude: number;
     longitude: number;
     owner: string;
+    feeder: string;
     transfer: string;
     backup_load_kw: number;
     autonomy_h: number;

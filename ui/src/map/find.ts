@@ -7,17 +7,20 @@ export interface Wanted {
   text: string;
   /** Position of an area; -1: all. */
   area: number;
+  /** Position of a feeder; -1: all. */
+  feeder: number;
   box: Box | null;
 }
 
 /** 1 for each site that passes all but the filter by state; null when all do. */
 export function passing(places: Places, wanted: Wanted): Uint8Array | null {
   const words = wanted.text.toLowerCase().split(/\s+/).filter(Boolean);
-  if (!words.length && wanted.area < 0 && !wanted.box) return null;
-  const { area, box } = wanted;
+  const { area, feeder, box } = wanted;
+  if (!words.length && area < 0 && feeder < 0 && !box) return null;
   const found = new Uint8Array(places.count);
   for (let site = 0; site < found.length; site += 1) {
     if (area >= 0 && places.area[site] !== area) continue;
+    if (feeder >= 0 && places.feeder[site] !== feeder) continue;
     if (box) {
       const x = places.x[site]!;
       const y = places.y[site]!;

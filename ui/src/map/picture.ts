@@ -20,6 +20,7 @@ export interface SitePicture {
   name: string;
   area: string;
   area_name: string;
+  feeder: string;
   owner: string;
   time_zone: string;
   state: string;

@@ -6,6 +6,8 @@ import type { Places } from "./sites.svelte";
 export interface Filter {
   /** Position of the only area to show; -1: all. */
   area: number;
+  /** Position of the only feeder to show; -1: all. */
+  feeder: number;
   /** How many sites pass. */
   count: number;
 }

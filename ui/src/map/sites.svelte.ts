@@ -12,6 +12,15 @@ export interface AreaPlace {
   border: { type: "Polygon"; coordinates: [number, number][][] };
 }
 
+export interface FeederPlace {
+  id: string;
+  name: string;
+  /** Position of its area. */
+  area: number;
+  limit_kw: number | null;
+  lines: [number, number][][];
+}
+
 interface PlacesDocument {
   fleet: string;
   name: string;
@@ -19,6 +28,7 @@ interface PlacesDocument {
   areas: AreaPlace[];
   time_zones: string[];
   kinds: string[][];
+  feeders: FeederPlace[];
   sites: {
     ids: string[];
     names: string[];
@@ -27,6 +37,7 @@ interface PlacesDocument {
     latitude: number[];
     zone: number[];
     kind: number[];
+    feeder: number[];
   };
 }
 
@@ -38,6 +49,9 @@ export class Places {
   readonly ids: readonly string[];
   readonly names: readonly string[];
   readonly area: Uint16Array;
+  readonly feeders: readonly FeederPlace[];
+  /** Position of each site's feeder; -1: it is on none. */
+  readonly feeder: Int32Array;
   readonly x: Float64Array;
   readonly y: Float64Array;
   /** Around all sites and borders. */
@@ -56,6 +70,8 @@ export class Places {
     this.ids = sites.ids;
     this.names = sites.names;
     this.area = Uint16Array.from(sites.area);
+    this.feeders = found.feeders;
+    this.feeder = Int32Array.from(sites.feeder);
     this.x = Float64Array.from(sites.longitude, xOf);
     this.y = Float64Array.from(sites.latitude, yOf);
     this.box = around(everyPoint(found));

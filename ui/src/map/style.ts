@@ -3,6 +3,9 @@
 import type { LayerSpecification, SourceSpecification } from "maplibre-gl";
 import { colour } from "../lib/theme.svelte";
 
+/** Feeders are drawn from this zoom on; further out they would be a smear. */
+export const FEEDER_ZOOM = 8;
+
 const EMPTY = { type: "FeatureCollection" as const, features: [] };
 
 /** Sources before anything is known. */
@@ -11,6 +14,7 @@ export const NOTHING: Record<string, SourceSpecification> = {
   land: { type: "geojson", data: EMPTY, maxzoom: 6, tolerance: 0.5 },
   borders: { type: "geojson", data: EMPTY, maxzoom: 6, tolerance: 0.5 },
   areas: { type: "geojson", data: EMPTY, maxzoom: 14 },
+  feeders: { type: "geojson", data: EMPTY, maxzoom: 14 },
   selected: { type: "geojson", data: EMPTY },
   marks: { type: "geojson", data: EMPTY, buffer: 64, tolerance: 0 },
 };
@@ -25,6 +29,7 @@ export function paint(): [string, string, unknown][] {
     ["borders", "line-color", colour("--line")],
     ["areas", "fill-color", byTrouble],
     ["outlines", "line-color", byTrouble],
+    ["feeders", "line-color", colour("--series-import")],
     ["selected", "circle-stroke-color", colour("--focus")],
   ];
 }
@@ -51,6 +56,17 @@ export function layers(): LayerSpecification[] {
       paint: {
         "line-width": ["case", ["boolean", ["feature-state", "chosen"], false], 2.5, 1],
         "line-opacity": 0.7,
+      },
+    },
+    {
+      id: "feeders",
+      type: "line",
+      source: "feeders",
+      minzoom: FEEDER_ZOOM,
+      layout: { "line-cap": "round", "line-join": "round" },
+      paint: {
+        "line-width": ["case", ["boolean", ["feature-state", "chosen"], false], 3.5, 1.5],
+        "line-opacity": 0.8,
       },
     },
     {
