@@ -96,6 +96,9 @@ def test_an_override_takes_its_numbers_two_steps_and_acts_once(
     assert last(plant) == before, "armed is not given"
     box.get_by_role("button", name="Start and hold 1 device now").click()
     box.get_by_text("Done: override to 120 kW on 1 device(s).").wait_for()
+    # Two more clicks must not repeat it: there is nothing to arm before it is weighed anew.
+    expect(box.get_by_role("button", name=re.compile("^Arm: "))).to_have_count(0)
+    expect(box.get_by_text("Power now")).to_have_count(0)
     entry = last(plant)
     assert (entry["action"], entry["target"], entry["reason"]) == ("override", GEN, "load test")
     plant.advance(2)
@@ -117,6 +120,7 @@ def test_a_refusal_is_shown_in_the_centers_words(plant: LivePlant, page: Page) -
     box.get_by_role("button", name="Show the consequence").click()
     box.get_by_role("alert").get_by_text("Did you mean").wait_for()
     box.get_by_label("Which device").fill(GEN)
+    expect(box.get_by_role("alert")).to_have_count(0)
     box.get_by_role("radio", name="Start and hold").click()
     box.get_by_label("Power of each device, kW").fill("99999")
     box.get_by_role("button", name="Show the consequence").click()

@@ -8,7 +8,8 @@ import pytest
 from live_plant import LivePlant
 from playwright.sync_api import Page, expect
 
-from gridmuster.clock import monotonic_s
+from gridmuster.clock import iso, monotonic_s, parse_iso
+from gridmuster.fleet.devices import Generator
 
 PATIENCE_S = 20.0
 PLOTTED = "(window.gridmusterCharts?.['device-power']?.data ?? []).map(column => [...column])"
@@ -96,3 +97,22 @@ def test_an_unknown_device_gets_the_closest_ones(page: Page, plant: LivePlant) -
     page.evaluate(f"location.hash = '#/device/{device[:-1]}'")
     page.get_by_role("main").get_by_role("link", name=device).click()
     expect(page.get_by_role("heading", name=device)).to_be_visible()
+
+
+def test_an_engine_says_by_when_it_is_to_be_exercised(page: Page, plant: LivePlant) -> None:
+    device = next(
+        one
+        for one in plant.fleet.devices
+        if isinstance(one, Generator) and one.exercise is not None
+    )
+    page.evaluate(f"location.hash = '#/device/{device.id}'")
+    panel = page.get_by_role("region", name="Next exercise")
+    with plant.client() as client:
+        dossier = client.get(f"/api/v1/devices/{device.id}/dossier").json()
+    due = iso(dossier["account"]["exercise"]["due_ms"])
+    told = panel.locator("strong time")
+    expect(told).to_be_visible()
+    assert parse_iso(told.get_attribute("datetime") or "") == parse_iso(due)
+    expect(panel).to_contain_text("Due by")
+    expect(panel).to_contain_text("Not scheduled by itself yet")
+    expect(panel).to_contain_text("Every month, 30 min at 30 % of its rating or more")

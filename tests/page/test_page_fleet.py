@@ -172,6 +172,30 @@ def test_a_wrong_filter_is_shown_where_it_is_wrong_and_mended_by_one_press(table
     expect(row(table, 0)).to_contain_text("d000003")
 
 
+def test_half_a_filter_that_found_nothing_is_no_answer_to_the_whole(table: Page) -> None:
+    box = table.get_by_role("combobox", name="Filter")
+    box.fill("bogus")
+    expect(table.locator(".sums [role=status]")).to_have_text(f"0 of {COUNT:,} devices")
+    box.fill("bogus:1")
+    expect(table.get_by_role("alert")).to_contain_text("there is no field 'bogus'")
+    expect(row(table, 0)).to_contain_text("d000000")
+    faded = table.get_by_role("grid").evaluate("e => Number(getComputedStyle(e).opacity)")
+    assert faded < 1
+    box.fill("")
+    expect(table.locator(".sums [role=status]")).to_have_text(f"{COUNT:,} of {COUNT:,} devices")
+
+
+@pytest.mark.parametrize("text", ["\u221210,000 kW", "\u221212.34 MW"])
+def test_no_number_is_cut_at_1280(table: Page, text: str) -> None:
+    for column in ("Power", "Setpoint"):
+        place = table.get_by_role("columnheader").all_inner_texts().index(column)
+        cell = row(table, 0).get_by_role("gridcell").nth(place)
+        cut = cell.evaluate(
+            "(e, text) => { e.textContent = text; return e.scrollWidth - e.clientWidth; }", text
+        )
+        assert cut <= 0
+
+
 def test_values_heard_long_ago_look_old(browser: Browser, crowd: Center, table: Page) -> None:
     old, live = row(table, 3), row(table, 4)
     expect(old).to_contain_text("3 min 7 s old")

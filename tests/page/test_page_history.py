@@ -182,6 +182,7 @@ def test_marks_lead_to_what_happened(browser: Browser, evening: Shown) -> None:
     page = opened(browser, evening, evening.instants[-1])
     page.get_by_role("slider", name="Instant").press("Home")
     settled(page)
+    expect(page.get_by_role("button", name="Event before")).to_be_disabled()
     page.get_by_role("button", name="Event after").click()
     page.get_by_role("button", name=re.compile("Go to .*failure")).first.wait_for()
     page.get_by_role("button", name=re.compile("Go to .*failure")).first.click()

@@ -45,6 +45,13 @@ def test_a_minute_without_the_line_is_told_and_caught_up(
     followed.clock.fast_forward(61_000)
     expect(header.get_by_role("status")).to_contain_text("Picture is 1 min")
     assert header.locator("time").get_attribute("datetime") == stood
+    # Nothing is said of now while nothing is known of it.
+    expect(header.get_by_text("Commanding")).to_have_count(0)
+    expect(header.get_by_text("Mode unknown")).to_be_visible()
+    verdict = followed.locator(".verdict")
+    expect(verdict).to_contain_text("Unknown since")
+    expect(verdict).not_to_contain_text("Demand is met")
+    expect(followed.get_by_role("alert")).to_contain_text("No word from the center since")
     assert after.at_ms - before.at_ms == pytest.approx(300_000, abs=4_000)
     relay.mend()
     # The page tries again every few seconds; its clock runs on by itself.
@@ -52,6 +59,8 @@ def test_a_minute_without_the_line_is_told_and_caught_up(
     now = plant.advance(1)
     shown = header.locator(f'time[datetime="{_iso(now.at_ms)}"]')
     expect(shown).to_be_visible(timeout=PATIENCE_MS)
+    expect(verdict).not_to_contain_text("Unknown since")
+    expect(header.get_by_text("Commanding")).to_be_visible()
 
 
 def test_a_page_that_does_not_read_holds_no_cycle_back(

@@ -39,6 +39,8 @@ it("a point is inside or not", () => {
 
 it("lengths of time are read with their units, minutes without one", () => {
   expect(["90", "45s", "1.5h", "2 h", "1d"].map(secondsOf)).toEqual([5400, 45, 5400, 7200, 86400]);
+  expect(["1h30", "1 h 30 min", "2h05m", "0h45"].map(secondsOf)).toEqual([5400, 5400, 7500, 2700]);
+  expect(["1h75", "0h00"].map(secondsOf)).toEqual([null, null]);
   expect(["", "0", "-3", "h", "3 weeks"].map(secondsOf)).toEqual([null, null, null, null, null]);
 });
 

@@ -107,6 +107,7 @@ export interface ChosenSet {
   device: string;
   site: string;
   kw: number;
+  run_kw: number;
   odds: number;
   usd: number;
   fuel: number;
@@ -262,8 +263,13 @@ export function mayRepeat(error: unknown): boolean {
   return error instanceof ApiError && [0, 502, 503, 504].includes(error.problem.status);
 }
 
-/** Seconds of a length like `90`, `45s`, `30min`, `2h`; null when it is none. Bare numbers are minutes. */
+/** Seconds of a length like `90`, `45s`, `30min`, `2h`, `1h30`, `1 h 30 min`; null when it is none.
+ *
+ * Bare numbers are minutes, also behind hours.
+ */
 export function secondsOf(text: string): number | null {
+  const both = /^\s*(\d+)\s*h\s*(\d{1,2})\s*(?:m|min)?\s*$/.exec(text);
+  if (both) return Number(both[2]) < 60 ? Number(both[1]) * 3600 + Number(both[2]) * 60 || null : null;
   const match = /^\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?\s*$/.exec(text);
   if (!match) return null;
   const unit = { s: 1, m: 60, min: 60, h: 3600, d: 86_400 }[match[2] ?? "min"] ?? 60;

@@ -26,6 +26,8 @@ export class FleetTable {
   #flight: AbortController | null = null;
   #again = false;
   #timer = 0;
+  /** The last answer that held any rows: what is shown while the filter cannot be read. */
+  #kept: { head: TableWindow; rows: Map<number, TableRow> } | null = null;
 
   start(): void {
     this.#timer = window.setInterval(() => {
@@ -76,6 +78,7 @@ export class FleetTable {
       if (flight.signal.aborted) return;
       this.rows = new Map(head.rows.map((row, n) => [head.offset + n, row]));
       this.head = head;
+      if (head.total) this.#kept = { head, rows: this.rows };
       this.fault = null;
       this.trouble = null;
     } catch (error) {
@@ -94,5 +97,21 @@ export class FleetTable {
     const fault = faults?.find((one) => one.path === "query.filter" && one.position !== undefined);
     this.fault = fault ?? null;
     this.trouble = fault ? null : error;
+    if (!fault || this.head?.total) return;
+    // Half a filter that could be read may have found nothing; that is no answer to the whole.
+    if (this.#kept) ({ head: this.head, rows: this.rows } = this.#kept);
+    else void this.#all();
+  }
+
+  /** All devices, where a page is opened with a filter that cannot be read. */
+  async #all(): Promise<void> {
+    try {
+      const head = await get<TableWindow>(`/table?${new URLSearchParams({ sort: this.#sort })}`);
+      if (!this.fault || this.head) return;
+      this.rows = new Map(head.rows.map((row, n) => [n, row]));
+      this.head = head;
+    } catch (error) {
+      this.trouble = error;
+    }
   }
 }

@@ -66,7 +66,8 @@ async function send(path: string, init: RequestInit): Promise<Response> {
       detail: "The center does not answer. The line may be cut; nothing was confirmed.",
     });
   }
-  if (response.status === 401) lost.session();
+  // A token that is refused says nothing of the session that was there before.
+  if (response.status === 401 && !(path === "/session" && init.method === "POST")) lost.session();
   const left = response.headers.get("Session-Expires-S");
   if (left !== null) heard.left(Number(left));
   if (!response.ok) throw new ApiError(await problemOf(response));

@@ -16,9 +16,9 @@ describe("what rounds to nothing", () => {
 
 describe("what is below nothing", () => {
   it("keeps its sign", () => {
-    expect(power(-5, 20_000)).toBe("-0.01 MW");
-    expect(power(-20_400)).toBe("-20.40 MW");
-    expect(number(-1234.5, 1)).toBe("-1,234.5");
-    expect(power(-0.06)).toBe("-0.1 kW");
+    expect(power(-5, 20_000)).toBe("\u22120.01 MW");
+    expect(power(-20_400)).toBe("\u221220.40 MW");
+    expect(number(-1234.5, 1)).toBe("\u22121,234.5");
+    expect(power(-0.06)).toBe("\u22120.1 kW");
   });
 });

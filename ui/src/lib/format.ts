@@ -13,10 +13,13 @@ function known(value: Maybe): value is number {
   return value !== null && value !== undefined && Number.isFinite(value);
 }
 
+/** The sign of what is below zero; a hyphen is too short to be seen. */
+const MINUS = "\u2212";
+
 /** What rounds to nothing has no sign. */
 function shown(format: Intl.NumberFormat, value: number): string {
   const text = format.format(value);
-  return /[1-9]/.test(text) ? text : text.replace("-", "");
+  return text.replace("-", /[1-9]/.test(text) ? MINUS : "");
 }
 
 /** A plain number with thousands set apart. */
@@ -106,9 +109,20 @@ export function utc(atMs: Maybe): string {
   return known(atMs) ? `${new Date(atMs).toISOString().slice(0, 19).replace("T", " ")} UTC` : UNKNOWN;
 }
 
+/** Codes whose words are more than their parts. */
+const NAMES: Record<string, string> = {
+  smes: "superconducting store",
+  fail_to_start: "did not start",
+  fail_to_stop: "did not stop",
+  epa_emergency: "EPA emergency",
+  epa_non_emergency: "EPA non-emergency",
+  eu_mcp: "EU medium combustion plant",
+  california_emergency: "California emergency",
+};
+
 /** Words from a code: `emergency_generator` -> `emergency generator`. */
 export function words(code: string): string {
-  return code.replaceAll("_", " ");
+  return NAMES[code] ?? code.replaceAll("_", " ");
 }
 
 /** A sentence whose codes are words: "failed to start: fail_to_start" -> "... fail to start". */

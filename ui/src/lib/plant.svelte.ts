@@ -60,6 +60,13 @@ class Plant {
   /** Real time since the last word from the center, ms; grows while the line is cut. */
   age_ms = $state(0);
   connected = $state(false);
+  /** Whether nobody follows the center: before the start, and after the end of the session. */
+  stopped = $state(true);
+
+  /** Whether the picture is too old to be believed: what is so now is then not known. */
+  get old(): boolean {
+    return this.stopped || this.age_ms > OLD_MS;
+  }
 
   #maps = new Map<Topic, Map<string, unknown>>();
   #touched = new Set<Topic>();
@@ -71,7 +78,8 @@ class Plant {
 
   /** Follow the center until `stop`. */
   start(): void {
-    this.#heard = performance.now();
+    this.#word();
+    this.stopped = false;
     this.#open();
     this.#timer = window.setInterval(() => this.#look(), 500);
   }
@@ -81,6 +89,7 @@ class Plant {
     this.#source?.close();
     this.#source = null;
     this.connected = false;
+    this.stopped = true;
   }
 
   /** Also follow a topic, until the function returned is called. */

@@ -1,5 +1,14 @@
 // Where the page is: `#/fleet/site-1?filter=state:idle`. Addresses can be shared and bookmarked.
 
+/** Part of an address as it is meant; one that is no proper escape stands for itself. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 class Route {
   page = $state("now");
   /** What follows the page's name. */
@@ -31,7 +40,7 @@ class Route {
 
   #read(): void {
     const [path = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-    const [page = "", ...rest] = path.split("/").map(decodeURIComponent);
+    const [page = "", ...rest] = path.split("/").map(decoded);
     this.page = page || "now";
     this.rest = rest;
     this.query = new URLSearchParams(query);

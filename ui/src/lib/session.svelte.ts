@@ -10,6 +10,23 @@ interface Session {
   expires_s: number;
 }
 
+interface Ways {
+  oidc: string;
+  /** Whether this browser's cookie stands for a session that lasts. */
+  signed_in: boolean;
+}
+
+/** The token or the fault in the address, which is erased at once.
+ *
+ * @param then the address that takes its place.
+ */
+function taken(then: string): { token: string; fault: string } {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const [token, fault] = [given.get("token") ?? "", given.get("fault") ?? ""];
+  if (token || fault) history.replaceState(null, "", location.pathname + then);
+  return { token, fault };
+}
+
 const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
 /** From so long before its end on the page speaks of it, s. */
 export const WARN_S = 300;
@@ -47,26 +64,54 @@ class SessionState {
     };
     watchHands();
     window.setInterval(() => this.#look(), 1000);
-    const given = new URLSearchParams(location.hash.slice(1));
-    const token = given.get("token");
-    this.fault = given.get("fault") ?? "";
-    if (token || this.fault) history.replaceState(null, "", location.pathname + "#/now");
-    if (token && (await this.enter(token).then(() => true, () => false))) return;
+    addEventListener("hashchange", (event) => this.#pasted(event));
+    const { token, fault } = taken("#/now");
+    this.fault = fault;
+    if (token && (await this.#enters(token))) return;
     try {
-      this.#take(await get<Session>("/session"));
+      const ways = await this.ways();
+      // Asked only where a cookie came along: a first visit is no denied attempt.
+      if (ways?.signed_in === false) this.current = null;
+      else this.#take(await get<Session>("/session"));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.current = null;
     }
   }
 
+  /** An address that signs in, pasted into the page that is open. */
+  #pasted(event: HashChangeEvent): void {
+    const { token, fault } = taken(new URL(event.oldURL).hash || "#/now");
+    if (!token && !fault) return;
+    // Nobody else is to read the token as the address of a page.
+    event.stopImmediatePropagation();
+    this.fault = fault;
+    void (token ? this.#enters(token) : Promise.resolve(false)).then((entered) => {
+      if (!entered && this.current) this.renewing = true;
+    });
+  }
+
+  async #enters(token: string): Promise<boolean> {
+    try {
+      await this.enter(token);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.fault = error.problem.detail || error.problem.title;
+      return false;
+    }
+  }
+
   /** Ask how people sign in here. */
-  async ways(): Promise<void> {
-    await get<{ oidc: string }>("/session/ways").then(
-      ({ oidc }) => (this.oidc = oidc),
+  async ways(): Promise<Ways | null> {
+    try {
+      const ways = await get<Ways>("/session/ways");
+      this.oidc = ways.oidc;
+      return ways;
+    } catch {
       // By token always works; whether another way does is told when it is tried.
-      () => undefined,
-    );
+      return null;
+    }
   }
 
   /** Sign in with a token. */

@@ -30,6 +30,7 @@ describe("whole", () => {
     expect(both.demand_kw).toBe(2000);
     expect(both.import_kw).toBe(550);
     expect(both.by_type).toEqual({ engine: 1000, battery: -140 });
+    expect([both.given_kw, both.charging_kw]).toEqual([1000, 140]);
     expect(both.lolp).toBeCloseTo(1 - 0.9 * 0.8);
     expect(both.price).toBe(50);
   });

@@ -41,6 +41,9 @@ export interface Whole {
   estimated_kw: number;
   losses_kw: number;
   generation_kw: number;
+  /** What own devices give, and what stores take in to charge: their difference is the generation. */
+  given_kw: number;
+  charging_kw: number;
   by_type: Record<string, number>;
   import_kw: number;
   import_limit_kw: number;
@@ -59,12 +62,15 @@ export function whole(areas: readonly AreaRow[]): Whole {
       by_type[type] = (by_type[type] ?? 0) + kw;
     }
   }
+  const parts = areas.flatMap((area) => Object.values(area.generation_kw_by_type));
   const prices = areas.flatMap((area) => area.rates?.price_usd_per_mwh ?? []);
   return {
     demand_kw: sum((area) => area.demand_kw),
     estimated_kw: sum((area) => area.estimated_kw),
     losses_kw: sum((area) => area.losses_kw),
     generation_kw: sum((area) => area.generation_kw),
+    given_kw: parts.reduce((kw, part) => kw + Math.max(part, 0), 0),
+    charging_kw: parts.reduce((kw, part) => kw + Math.max(-part, 0), 0),
     by_type,
     import_kw: sum((area) => area.import_kw),
     import_limit_kw: sum((area) => area.import_limit_kw),

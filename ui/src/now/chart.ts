@@ -1,7 +1,7 @@
 // What uPlot is told to draw the balance and the price; colours are read from the theme.
 
 import type uPlot from "uplot";
-import { minute } from "../lib/format";
+import { minute, number } from "../lib/format";
 import { typeColour } from "../lib/states";
 import { colour } from "../lib/theme.svelte";
 import type { Picture, Stack } from "./balance";
@@ -203,7 +203,7 @@ export function balanceOptions(
   return {
     ...shared,
     scales: { ...shared.scales, y: { range: (_, min, max) => span(min, max, limit() / unit) } },
-    axes: [timeAxis(zone, true), valueAxis((v) => (unit === 1 ? `${v}` : `${+v.toFixed(3)}`), 36)],
+    axes: [timeAxis(zone, true), valueAxis((v) => number(v, v % 1 ? 1 : 0), 36)],
     series,
     bands,
     hooks: {
@@ -252,7 +252,7 @@ export function priceOptions(
         },
       },
     },
-    axes: [timeAxis(zone, false), valueAxis((v) => `${v}`, 24)],
+    axes: [timeAxis(zone, false), valueAxis((v) => number(v), 24)],
     series: [
       {},
       {

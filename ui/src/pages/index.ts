@@ -4,6 +4,8 @@ export interface PageEntry {
   path: string;
   title: string;
   hidden?: boolean;
+  /** On a narrow screen it is behind "More". */
+  rest?: boolean;
   load: () => Promise<{ default: unknown }>;
 }
 
@@ -12,10 +14,10 @@ export const PAGES: readonly PageEntry[] = [
   { path: "map", title: "Map", load: () => import("./Map.svelte") },
   { path: "fleet", title: "Fleet", load: () => import("./Fleet.svelte") },
   { path: "device", title: "Device", hidden: true, load: () => import("./Device.svelte") },
-  { path: "plan", title: "Plan", load: () => import("./Plan.svelte") },
+  { path: "plan", title: "Plan", rest: true, load: () => import("./Plan.svelte") },
   { path: "act", title: "Act", load: () => import("./Act.svelte") },
   { path: "alarms", title: "Alarms", load: () => import("./Alarms.svelte") },
-  { path: "history", title: "History", load: () => import("./History.svelte") },
-  { path: "data", title: "Data", load: () => import("./Data.svelte") },
-  { path: "audit", title: "Audit", load: () => import("./Audit.svelte") },
+  { path: "history", title: "History", rest: true, load: () => import("./History.svelte") },
+  { path: "data", title: "Data", rest: true, load: () => import("./Data.svelte") },
+  { path: "audit", title: "Audit", rest: true, load: () => import("./Audit.svelte") },
 ];
