@@ -32,6 +32,20 @@ class Judgement:
         return self.violated == 0
 
 
+_Key = tuple[int, tuple[int, ...], tuple[float, ...]]
+
+
+@dataclass(slots=True)
+class _Row:
+    """What one unit's rows came to, and how many units have the same."""
+
+    cost: float
+    power: list[float]
+    headroom: list[float]
+    broken: bool
+    count: int
+
+
 class _Found:
     def __init__(self) -> None:
         self.listed: list[str] = []
@@ -59,18 +73,28 @@ def judge(case: Case, schedule: Schedule) -> Judgement:
     hours = case.hours
     given = [0.0] * hours
     spare = [0.0] * hours
+    alike: dict[_Key, _Row] = {}
     for name, unit in case.units():
         on, power = schedule.commitment.get(name), schedule.power_mw.get(name)
         if on is None or power is None or len(on) != hours or len(power) != hours:
             found.note(f"{name}: no schedule of {hours} hours")
             continue
-        cost += _times(unit, name, on, found)
-        headroom = _limits(unit, name, on, power, found)
+        # Units that share their description and rows are looked at once, unless they break a rule.
+        key = (id(unit), tuple(on), tuple(power))
+        row = alike.get(key)
+        if row is None or row.broken:
+            before = found.count
+            row_cost = _times(unit, name, on, found)
+            headroom = _limits(unit, name, on, power, found)
+            row_cost += sum(unit.cost.price(mw) for mw, now in zip(power, on, strict=True) if now)
+            count = 0 if row is None else row.count
+            row = alike[key] = _Row(row_cost, power, headroom, found.count > before, count)
+        row.count += 1
+    for row in alike.values():
+        cost += row.cost * row.count
         for hour in range(hours):
-            given[hour] += power[hour]
-            spare[hour] += headroom[hour]
-            if on[hour]:
-                cost += unit.cost.price(power[hour])
+            given[hour] += row.power[hour] * row.count
+            spare[hour] += row.headroom[hour] * row.count
     for source in case.renewable:
         row = schedule.renewable_mw.get(source.name)
         if row is None or len(row) != hours:
