@@ -141,6 +141,8 @@ class Intake:
                 self._recorder.failed(at_ms, device.id)
             elif edge == "started":
                 self._recorder.started(at_ms, device.id, outage)
+            elif edge == "stopped":
+                self._recorder.stopped(at_ms, device.id)
 
     def _ack(self, ack: Ack, at_ms: int) -> None:
         self._session.hear_ack(ack)
