@@ -86,11 +86,26 @@ def legal(unit: PlanUnit, on: tuple[int, ...], step_s: float) -> bool:
     budgets = [(0, len(on), unit.run_h_left, unit.starts_left)]
     budgets += [(w.first, w.end, w.run_h_left, w.starts_left) for w in unit.windows]
     for first, end, hours, count in budgets:
-        if hours is not None and sum(on[first:end]) * hour > hours + 1e-9:
+        whole = [*on, *beyond(unit, on, step_s)]
+        end = len(whole) if (first, end) == (0, len(on)) else end
+        if hours is not None and sum(whole[first:end]) * hour > hours + 1e-9:
             return False
         if count is not None and sum(starts[first:end]) > count:
             return False
     return True
+
+
+def beyond(unit: PlanUnit, on: tuple[int, ...], step_s: float) -> list[int]:
+    """The intervals after the horizon in which the last run begun in it must still be on."""
+    starts = [t for t, value in enumerate(started(unit, on)) if value]
+    if not starts or not all(on[starts[-1] :]):
+        return []
+    return [1] * max(0, starts[-1] + up_intervals(unit, step_s) - len(on))
+
+
+def up_intervals(unit: PlanUnit, step_s: float) -> int:
+    """Least intervals on."""
+    return max(1, math.ceil(unit.min_up_s / step_s - 1e-9))
 
 
 def earliest(unit: PlanUnit, step_s: float) -> int:
@@ -140,6 +155,8 @@ class Oracle:
         self.headroom: dict[tuple[str, int], list[tuple[int, float]]] = {}
         self.burnt: dict[str, list[list[tuple[int, float]]]] = {}
         self.fixed: list[int] = []
+        self.kept: dict[str, list[tuple[int, float]]] = {}
+        self.least: dict[str, float] = {}
         for area in case.areas:
             for t in range(self.count):
                 self.balance[area.id, t] = []
@@ -221,6 +238,17 @@ class Oracle:
                 if t + early < count:
                     self.balance[unit.area, t].append((up[t + early], kw))
         self.burnt[unit.id] = burnt
+        low, lower, rate = min(unit.min_kw[-1], unit.max_kw[-1]), 0.0, unit.no_load_fuel_per_h
+        if any(one.first < count <= one.end for one in unit.maintenance):
+            low = 0.0
+        for width, fuel in zip(unit.segment_kw, unit.segment_fuel_per_kwh, strict=True):
+            rate += fuel * max(0.0, min(low, lower + width) - lower)
+            lower += width
+        self.least[unit.id] = rate * hour
+        lasts = up_intervals(unit, self.case.step_s)
+        self.kept[unit.id] = [
+            (up[t], -rate * hour * max(0, t + lasts - count)) for t in range(count)
+        ]
         self._tank(unit, burnt)
 
     def _tank(self, unit: PlanUnit, burnt: list[list[tuple[int, float]]]) -> None:
@@ -236,7 +264,18 @@ class Oracle:
                 level = [*level, (taken, 1.0)]
                 lp.row(-INF, level, max(room, left) - left)
             level = level + [(c, -v) for c, v in burnt[t]]
-            lp.row(-left, level, INF)
+            last = self.count - 1
+            kept = self.kept[unit.id] if t == last else []
+            # A run from before that must go on beyond the horizon, if its fuel lasts at all.
+            past = 0.0
+            held = math.ceil((unit.min_up_s - unit.initial_s) / self.case.step_s - 1e-9)
+            if unit.initial_on and t == last and held > self.count:
+                least = self.least[unit.id]
+                need = least * held
+                coming = sum(one.amount for one in unit.fuel_deliveries)
+                coming = coming if unit.fuel_room is None else 0.0
+                past = least * (held - self.count) if need <= left + coming else 0.0
+            lp.row(past - left, level + kept, INF)
 
     def _store(self, store: object) -> None:
         lp, hour, count = self.lp, self.hour, self.count

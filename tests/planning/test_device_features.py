@@ -224,7 +224,7 @@ ONE = {"engine": unit("engine", 3), "store": store("store", 3)}
             ["fuel_deliveries[0]", "intervals 0 to 2"],
         ),
         ({"maintenance": [Span(2, 2)]}, ["maintenance[0]", "below the end"]),
-        ({"windows": [RunWindow(0, 4, 1.0)]}, ["windows[0]", "the plan has 3"]),
+        ({"windows": [RunWindow(-1, 4, 1.0)]}, ["windows[0]", "at least 0"]),
         ({"windows": [RunWindow(0, 2, math.nan)]}, ["windows[0].run_h_left", "nan"]),
         ({"emission_kg_per_fuel": {"NOx": -1.0}}, ["emission_kg_per_fuel[NOx]", "at least 0"]),
     ],

@@ -18,9 +18,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridmuster.planning.linear import INF, Ints, LinearModel
-from gridmuster.planning.prepare import Group
+from gridmuster.planning.prepare import Group, window_tail
 from gridmuster.planning.starting import add_classes
 
 #: Price of a must-run unit being off, as a share of the value of lost load at its full output.
@@ -45,7 +46,7 @@ def add_commitment(
     lower = np.where(group.open, lower, 0)
     upper = np.where(group.open, n - group.held_off, 0)
     on = model.columns(count, lower, upper, group.min_usd_per_h * step_h, integer=True)
-    most = np.where(group.starts.may(count), np.minimum(n, upper), 0)
+    most = np.where(group.starts.may(count) & _bearable(group), np.minimum(n, upper), 0)
     start = model.columns(count, 0.0, most, group.starts.usd[-1])
     add_classes(model, group.starts, group.on_before, on, start)
     missing = None
@@ -59,6 +60,13 @@ def add_commitment(
     _least_times(model, group, on, start)
     _budgets(model, group, on, start, step_h)
     return CommitmentColumns(on, start, missing)
+
+
+def _bearable(group: Group) -> NDArray[np.bool_]:
+    """Where a start's least time on does not run into maintenance beyond the horizon."""
+    count = len(group.tail)
+    ahead = [max(span.first, count) for span in group.unit.maintenance if span.end > count]
+    return np.asarray(count + group.tail <= min(ahead, default=count + len(group.tail) + group.up))
 
 
 def _start_logic(model: LinearModel, group: Group, on: Ints, start: Ints) -> None:
@@ -95,6 +103,7 @@ def _budgets(model: LinearModel, group: Group, on: Ints, start: Ints, step_h: fl
     if group.run_h_left is not None:
         row = model.rows(1, -INF, group.run_h_left)
         model.entries(row, on, step_h)
+        model.entries(row, start, step_h * group.tail)
     if group.starts_left is not None:
         row = model.rows(1, -INF, float(group.starts_left))
         model.entries(row, start, 1.0)
@@ -103,6 +112,7 @@ def _budgets(model: LinearModel, group: Group, on: Ints, start: Ints, step_h: fl
         if window.run_h_left is not None:
             row = model.rows(1, -INF, window.run_h_left)
             model.entries(row, on[part], step_h)
+            model.entries(row, start, step_h * window_tail(group, window))
         if window.starts_left is not None:
             row = model.rows(1, -INF, float(window.starts_left))
             model.entries(row, start[part], 1.0)

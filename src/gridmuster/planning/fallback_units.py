@@ -60,15 +60,23 @@ class UnitState:
 
     def can_run(self, t: int, step_h: float, intervals: int, start_fuel: float = 0.0) -> bool:
         """Whether the budgets and limits bear running so many intervals from t on, at minimum."""
-        last = min(t + intervals, len(self.group.allowed))
+        count = len(self.group.allowed)
+        last = min(t + intervals, count)
         span = slice(t, last)
-        fuel = float(self.group.min_fuel_per_h[span].sum()) * step_h + start_fuel
-        hours = (last - t) * step_h
+        beyond = t + intervals - last
+        fuel = float(self.group.min_fuel_per_h[span].sum())
+        fuel += beyond * float(self.group.min_fuel_per_h[-1])
+        fuel = fuel * step_h + start_fuel
+        hours = intervals * step_h
+        ahead = any(
+            one.first < t + intervals and one.end > count for one in self.unit.maintenance if beyond
+        )
         return bool(
             self.group.allowed[span].all()
+            and not ahead
             and hours <= self.hours + SLACK
             and fuel <= self.fuel + SLACK
-            and self._windows_bear(t, last, step_h)
+            and self._windows_bear(t, t + intervals, step_h)
         )
 
     def _windows_bear(self, t: int, last: int, step_h: float) -> bool:
@@ -149,7 +157,8 @@ class UnitState:
         if self.fuel < math.inf and self.group.width_kw.shape[0]:
             # Fuel for the intervals that it must stay on after this one is kept back.
             least = max(1, self.stays if self.on else self.group.up)
-            kept = float(self.group.min_fuel_per_h[t : t + least].sum())
+            rates = self.group.min_fuel_per_h[t : t + least]
+            kept = float(rates.sum()) + (least - len(rates)) * float(self.group.min_fuel_per_h[-1])
             spare = self.fuel / step_h - kept
             if not self.on:
                 spare -= self.group.starts.fuel / step_h

@@ -4,7 +4,8 @@
     fuel_left - burnt before delivery i + taken up to i  <=  room
     burnt in all             <=  fuel_left + taken
 
-What does not go into the tank is not taken. Without deliveries this is one row.
+What does not go into the tank is not taken. Without deliveries this is one row. What a run must
+last beyond the horizon is kept for it in the last row.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from gridmuster.planning.commitment import CommitmentColumns
 from gridmuster.planning.linear import INF, Ints, LinearModel
-from gridmuster.planning.prepare import Group
+from gridmuster.planning.prepare import Group, tail_fuel
 
 
 def add_fuel(
@@ -44,8 +45,9 @@ def add_fuel(
             row = model.rows(1, -INF, room - group.fuel_left)
             add_burnt(model, row, group, commitment, above, one.interval, factor=-1.0)
             model.entries(row, taken[: number + 1], 1.0)
-    row = model.rows(1, -INF, group.fuel_left)
+    row = model.rows(1, -INF, group.fuel_left - group.kept_fuel)
     add_burnt(model, row, group, commitment, above, count)
+    model.entries(row, commitment.start, tail_fuel(group))
     model.entries(row, taken, -1.0)
 
 

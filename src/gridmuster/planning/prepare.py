@@ -30,7 +30,9 @@ class Group:
     before. Costs are in the objective's USD, fuel in l or m3; both are per hour at minimum output
     and per kWh above it. ``ramp_kw`` is what output may rise by in an interval, ``ramp_down_kw``
     what it may fall by; ``first_kw`` and ``last_kw`` are the most in the first and the last
-    interval of a run (infinite: minimum plus ramp).
+    interval of a run (infinite: minimum plus ramp). ``tail[t]`` are the intervals that a run begun
+    in t has to last beyond the horizon: budgets keep enough for them, and ``kept_fuel`` for a run
+    from before it, so that the next plan can hold the least time.
     """
 
     members: tuple[int, ...]
@@ -62,6 +64,8 @@ class Group:
     fuel_left: float | None
     starts_left: int | None
     windows: tuple[RunWindow, ...]
+    tail: Ints
+    kept_fuel: float
 
     @property
     def start_usd(self) -> float:
@@ -100,6 +104,7 @@ class _State:
     up: int
     down: int
     held_on: int
+    held_beyond: int
     held_off: int
 
 
@@ -171,7 +176,25 @@ def _single(
         fuel_left=unit.fuel_left,
         starts_left=unit.starts_left,
         windows=tuple(unit.windows),
+        tail=np.maximum(counts + state.up - problem.count, 0),
+        kept_fuel=_kept_fuel(unit, min_fuel * step_h, held_on, state),
     )
+
+
+def _kept_fuel(unit: PlanUnit, fuel: Floats, held_on: int, state: _State) -> float:
+    """Fuel for what a run from before must last beyond the horizon; 0 when that is not to be had.
+
+    Args:
+        unit: the unit.
+        fuel: what it burns at minimum in each interval.
+        held_on: intervals it must still be on.
+        state: its limits and past.
+    """
+    if unit.fuel_left is None or held_on < len(fuel) or not state.held_beyond:
+        return 0.0
+    kept = state.held_beyond * float(fuel[-1])
+    coming = sum(one.amount for one in unit.fuel_deliveries) if unit.fuel_room is None else 0.0
+    return kept if float(fuel.sum()) + kept <= unit.fuel_left + coming else 0.0
 
 
 def _binding(step_kw: float, reach_kw: float) -> float:
@@ -210,6 +233,7 @@ def _state(problem: PlanProblem, unit: PlanUnit) -> _State:
         up=max(1, math.ceil(unit.min_up_s / step_s - WHOLE)),
         down=max(1, math.ceil(unit.min_down_s / step_s - WHOLE), lead),
         held_on=min(held_on, problem.count),
+        held_beyond=max(0, held_on - problem.count),
         held_off=min(held_off, problem.count),
     )
 
@@ -276,12 +300,14 @@ def fuelled(unit: PlanUnit, fuel: Floats) -> int:
 def loosen(group: Group) -> Group:
     """The same single unit without budgets that no schedule on its open intervals can use up."""
     run_h, fuel, starts = group.run_h_left, group.fuel_left, group.starts_left
-    if run_h is not None and run_h >= float(group.open.sum()) * group.step_h - WHOLE:
+    longest = float(group.open.sum() + group.tail.max(initial=0))
+    if run_h is not None and run_h >= longest * group.step_h - WHOLE:
         run_h = None
     if fuel is not None:
         above = (group.width_kw * group.width_fuel_per_kwh[:, None]).sum(axis=0)
         most = float((group.min_fuel_per_h + above)[group.open].sum()) * group.step_h
-        most += most_starts(group) * group.starts.fuel
+        most += most_starts(group) * group.starts.fuel + group.kept_fuel
+        most += float(tail_fuel(group).max(initial=0.0))
         fuel = None if fuel >= most else fuel
     if starts is not None and starts >= most_starts(group):
         starts = None
@@ -300,11 +326,24 @@ def loosen(group: Group) -> Group:
     )
 
 
+def tail_fuel(group: Group) -> Floats:
+    """Fuel that a run begun in each interval needs beyond the horizon, l or m3."""
+    return np.asarray(group.tail * float(group.min_fuel_per_h[-1]) * group.step_h)
+
+
+def window_tail(group: Group, window: RunWindow) -> Ints:
+    """Intervals of a window that a run begun in each interval has to last beyond the horizon."""
+    count = len(group.tail)
+    end = np.minimum(count + group.tail, window.end)
+    return np.asarray(np.maximum(end - max(count, window.first), 0))
+
+
 def _binds(group: Group, window: RunWindow) -> bool:
     """Whether a schedule on the group's open intervals could use up a window's budget."""
     part = slice(window.first, window.end)
     run_h, starts = window.run_h_left, window.starts_left
-    if run_h is not None and run_h < float(group.open[part].sum()) * group.step_h - WHOLE:
+    longest = float(group.open[part].sum() + window_tail(group, window).max(initial=0))
+    if run_h is not None and run_h < longest * group.step_h - WHOLE:
         return True
     shut = group.open.copy()
     shut[: window.first] = shut[window.end :] = False

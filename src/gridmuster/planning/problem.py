@@ -48,7 +48,7 @@ class Delivery(Struct, frozen=True):
 
 
 class Span(Struct, frozen=True):
-    """Intervals ``first`` to ``end`` (not included)."""
+    """Intervals ``first`` to ``end`` (not included), which may lie beyond the horizon."""
 
     first: int
     end: int
@@ -58,7 +58,7 @@ class RunWindow(Struct, frozen=True):
     """What a unit may still run, or be started, in intervals ``first`` to ``end`` (not included).
 
     A budget of a part of the horizon (a calendar day of a plan that crosses midnight), beside those
-    of all of it. None: no limit.
+    of all of it; it may end beyond it. None: no limit.
     """
 
     first: int
@@ -91,8 +91,9 @@ class PlanUnit(Struct, frozen=True):
     Fuel and time: ``fuel_left`` is above the reserve at the beginning; ``fuel_deliveries`` come on
     top, as far as ``fuel_room`` (the tank above the reserve; None: all) takes them.
     ``run_h_value_usd_per_h`` prices each hour run: what an hour of a permit budget that outlasts
-    the horizon is worth later. ``windows`` are budgets of parts of the horizon. In ``maintenance``
-    it may not run. ``emission_kg_per_fuel`` is by pollutant, kg per l or m3.
+    the horizon is worth later. Budgets keep enough for a least time on that goes on beyond the
+    horizon, so that the next plan can hold it. ``windows`` are budgets of parts of the horizon. In
+    ``maintenance`` it may not run. ``emission_kg_per_fuel`` is by pollutant, kg per l or m3.
     """
 
     id: str

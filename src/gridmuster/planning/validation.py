@@ -161,16 +161,12 @@ def _time(who: str, name: str, value: float) -> None:
         )
 
 
-def _spans(who: str, name: str, spans: Sequence[Span | RunWindow], count: int) -> None:
+def _spans(who: str, name: str, spans: Sequence[Span | RunWindow]) -> None:
     for index, one in enumerate(spans):
         if not 0 <= one.first < one.end:
             raise PlanningError(
                 f"{who}: {name}[{index}] is intervals {one.first} to {one.end}; the first must be "
                 "at least 0 and below the end"
-            )
-        if one.end > count:
-            raise PlanningError(
-                f"{who}: {name}[{index}] ends at interval {one.end}; the plan has {count}"
             )
 
 
@@ -288,8 +284,8 @@ def _check_budgets(who: str, unit: PlanUnit, count: int) -> None:
             )
     if unit.fuel_deliveries and unit.fuel_left is None:
         raise PlanningError(f"{who}: fuel_deliveries without fuel_left; say how much there is")
-    _spans(who, "maintenance", unit.maintenance, count)
-    _spans(who, "windows", unit.windows, count)
+    _spans(who, "maintenance", unit.maintenance)
+    _spans(who, "windows", unit.windows)
     for index, window in enumerate(unit.windows):
         for name in ("run_h_left", "starts_left"):
             value = getattr(window, name)
