@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import numpy as np
 
 from gridmuster.clock import stopwatch_s
 from gridmuster.planning.areawise import AreaTask, all_groups, share, tasks, whole
+from gridmuster.planning.decomposition.areas import plan_area, suits
 from gridmuster.planning.linear import Floats
 from gridmuster.planning.objectives import costs
 from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
@@ -20,10 +23,19 @@ ABSOLUTE_GAP_USD = 0.01
 STATUSES = ("fallback", "time_limit", "optimal")
 
 
+class Method(StrEnum):
+    """How to plan."""
+
+    AUTO = "auto"
+    MILP = "milp"
+    DECOMPOSITION = "decomposition"
+
+
 def solve(
     problem: PlanProblem,
     limits: PlanLimits | None = None,
     previous: PlanSolution | None = None,
+    method: Method = Method.AUTO,
 ) -> PlanSolution:
     """Plan on and off, power and energy.
 
@@ -31,24 +43,36 @@ def solve(
         problem: the question.
         limits: how long and how well to solve; the defaults of `PlanLimits` if None.
         previous: an earlier answer for about the same fleet, whose on and off is a first guess.
+        method: the exact model or the price decomposition; by itself each area takes the latter
+            when it has `decomposition.areas.MANY` devices and nothing that is not modelled there.
 
     Returns:
         A plan, always; ``status`` says how it was found and ``gap`` how good it surely is.
 
     Raises:
-        PlanningError: when the problem is malformed.
+        PlanningError: when the problem is malformed, or the decomposition was asked for and does
+            not model what the problem has.
     """
     watch_s = stopwatch_s()
     limits = PlanLimits() if limits is None else limits
     check_limits(limits)
     check(problem)
     parts = tasks(problem, costs(problem))
-    searches = [AreaSearch(task, limits, previous, watch_s + limits.time_limit_s) for task in parts]
+    large = {task.area for task in parts if _is_for_decomposition(task, method)}
+    plans: dict[int, AreaPlan] = {}
+    for task in parts:
+        if task.area in large:
+            left_s = max(watch_s + limits.time_limit_s - stopwatch_s(), 0.0)
+            plans[task.area] = plan_area(task, limits, left_s, previous)
+    searches = [
+        AreaSearch(task, limits, previous, watch_s + limits.time_limit_s)
+        for task in parts
+        if task.area not in large
+    ]
     for search in searches:
         search.relax()
-    plans: dict[int, AreaPlan] = {}
-    bounds = [abs(search.bound_usd) for search in searches]
-    allowance = max(limits.gap * sum(bounds), ABSOLUTE_GAP_USD)
+    bounds = {search.task.area: abs(search.bound_usd) for search in searches}
+    allowance = max(limits.gap * sum(bounds.values()), ABSOLUTE_GAP_USD)
     # Easy areas first: what they leave of the gap and the time goes to the hard ones.
     for search in sorted(searches, key=lambda one: (one.fractional, one.task.area)):
         area = search.task.area
@@ -59,16 +83,20 @@ def solve(
     found = [(task, plans[task.area]) for task in parts]
     plan = whole(problem, [(task, one.schedule) for task, one in found])
     risk = assess_plan(problem, plan)
-    proof = _proof(found, stopwatch_s() - watch_s)
+    proof = _proof(found, large, stopwatch_s() - watch_s)
     return answer(problem, all_groups(parts), plan, proof, (risk.lolp, risk.eens_kwh))
 
 
-def _proof(found: list[tuple[AreaTask, AreaPlan]], seconds: float) -> Proof:
+def _is_for_decomposition(task: AreaTask, method: Method) -> bool:
+    return method is Method.DECOMPOSITION or (method is Method.AUTO and suits(task))
+
+
+def _proof(found: list[tuple[AreaTask, AreaPlan]], large: set[int], seconds: float) -> Proof:
     plans = [plan for _, plan in found]
     status = min((plan.status for plan in plans), key=STATUSES.index)
     return Proof(
         status=status,
-        method="merit-order rules" if status == "fallback" else "milp",
+        method="merit-order rules" if status == "fallback" else _method(found, large),
         objective_usd=sum(plan.objective_usd for plan in plans),
         lower_bound_usd=sum(plan.bound_usd for plan in plans),
         seconds=seconds,
@@ -83,6 +111,12 @@ def _proof(found: list[tuple[AreaTask, AreaPlan]], seconds: float) -> Proof:
             for store, values in zip(task.problem.stores, plan.energy_values, strict=True)
         },
     )
+
+
+def _method(found: list[tuple[AreaTask, AreaPlan]], large: set[int]) -> str:
+    if not large:
+        return "milp"
+    return "decomposition" if len(large) == len(found) else "decomposition and milp"
 
 
 def _rounded(values: Floats) -> list[float]:

@@ -8,10 +8,12 @@ from gridmuster.compiled import compiled
 from gridmuster.planning.decomposition.engine_kernels import (
     best_within_hours,
     interval_gains,
+    most_hours,
     plain_path,
     sum_gains,
+    tail_intervals,
 )
-from gridmuster.planning.decomposition.fleet import Counts, EngineArrays, Flags
+from gridmuster.planning.decomposition.fleet import UNLIMITED, Counts, EngineArrays, Flags
 from gridmuster.planning.decomposition.fuel_kernels import KEPT_BACK, TRIES, fuel_used, within_tank
 from gridmuster.planning.linear import Floats
 
@@ -48,19 +50,20 @@ def engine_answers(
     running, resting = np.empty(count + 1), np.empty(count + 1)
     most = 0
     for i in range(begin, end):
-        most = max(most, min(engines.hours[i], count))
+        if engines.hours[i] < UNLIMITED or engines.fuel[i] < np.inf:
+            most = max(most, most_hours(engines, i, count))
     by_hours = np.empty((count + 1, most + 1))
     off_hours = np.empty((count + 1, most + 1))
     room = max(2 * engines.width_kw.shape[1] * count, count + TRIES)
     on, tried = np.empty(count, dtype=np.uint8), np.empty(count, dtype=np.uint8)
-    work, best_of_hours = np.empty((6, room)), np.empty(count + 1)
+    work, best_of_hours = np.empty((6, room)), np.empty(most + 1)
     constant = engines.high_kw.shape[1] == 1
     for i in range(begin, end):
         energy, reserve = prices[choice[i], 0], prices[choice[i], 1]
         interval_gains(engines, i, energy, reserve, 0.0, step_h, gain, output)
         size = sum_gains(engines, i, gain, prefix, barred)
         value = plain_path(engines, i, engines.start_usd[i], prefix, barred, running, resting, on)
-        used = 0
+        used = tail_intervals(engines, i, on)
         for t in range(count):
             used += on[t]
         if used > engines.hours[i]:

@@ -177,7 +177,8 @@ class Dispatcher:
         off = system.demand_kw - given
         unserved, surplus = _absorbed(unserved, off)
         headroom = engine_sums[1] + store_sums[1] + system.import_limit_kw - bought + sold
-        wanted = system.reserve_kw + (engine_sums[2] if system.secures_largest else 0.0)
+        largest = np.maximum(engine_sums[2], system.largest_kw)
+        wanted = system.reserve_kw + (largest if system.secures_largest else system.largest_kw)
         short = np.maximum(wanted - headroom, 0.0)
         flow = (
             system.import_usd * bought

@@ -202,10 +202,34 @@ def plain_path(
 
 
 @compiled
+def tail_intervals(engines: EngineArrays, i: int, on: Flags) -> int:
+    """Intervals that a run begun within the horizon has to last beyond it.
+
+    Budgets keep enough for them, so that the next plan can hold the least time on.
+    """
+    count = len(on)
+    if count == 0 or on[count - 1] == 0:
+        return 0
+    first = count - 1
+    while first > 0 and on[first - 1] == 1:
+        first -= 1
+    if first == 0 and engines.on_before[i] == 1:
+        return 0
+    return int(max(0, first + engines.up[i] - count))
+
+
+@compiled
+def most_hours(engines: EngineArrays, i: int, count: int) -> int:
+    """The budget of hours in intervals, as far as it can matter."""
+    return int(min(engines.hours[i], count + engines.up[i]))
+
+
+@compiled
 def hour_tables(
     engines: EngineArrays,
     i: int,
     start_usd: float,
+    tail_usd: float,
     prefix: Floats,
     barred: Ints,
     running: Floats,
@@ -217,6 +241,7 @@ def hour_tables(
         engines: the engines.
         i: which of them.
         start_usd: what a start costs, USD.
+        tail_usd: what an interval of a run beyond the horizon costs, USD.
         prefix: running sums of gains (intervals + 1,).
         barred: running number of intervals in which it may not run (intervals + 1,).
         running: (intervals + 1, hours + 1 or more), written: from "on and free to stop".
@@ -228,7 +253,7 @@ def hour_tables(
     count = len(prefix) - 1
     up, down = engines.up[i], engines.down[i]
     held = min(engines.held[i], count)
-    most = min(engines.hours[i], count)
+    most = most_hours(engines, i, count)
     for h in range(most + 1):
         running[count, h] = NEVER
         resting[count, h] = NEVER
@@ -236,9 +261,10 @@ def hour_tables(
     resting[count, 0] = 0.0
     for t in range(count - 1, held - 1, -1):
         run, stop = min(t + up, count), min(t + down, count)
-        length = run - t
+        # A run counts in full, what lies beyond the horizon too.
+        length = up
         if barred[run] == barred[t] and length <= most:
-            begin = start_usd + (prefix[run] - prefix[t])
+            begin = start_usd + (prefix[run] - prefix[t]) + tail_usd * (t + up - run)
             for h in range(length):
                 resting[t, h] = resting[t + 1, h]
             for h in range(length, most + 1):
@@ -292,7 +318,7 @@ def path_of_hours(
                 run = min(t + up, count)
                 for k in range(t, run):
                     on[k] = 1
-                left -= run - t
+                left -= up
                 t = run
                 state = 1
         else:
@@ -319,7 +345,7 @@ def best_within_hours(
     on: Flags,
 ) -> float:
     """Cheapest on and off within the budget of hours; its cost less what it earns, USD."""
-    most = hour_tables(engines, i, engines.start_usd[i], prefix, barred, running, resting)
+    most = hour_tables(engines, i, engines.start_usd[i], 0.0, prefix, barred, running, resting)
     best, chosen = NEVER, -1
     for h in range(most + 1):
         value = value_of_hours(engines, i, h, prefix, running, resting)

@@ -84,7 +84,8 @@ class System:
 
     ``renewable_kw`` (pools, intervals) is what sun and wind of each cost could give. Missing
     reserve is priced, and so are unserved demand and surplus. With ``secures_largest`` the loss of
-    the largest engine that is on is to be covered on top of ``reserve_kw``.
+    the largest engine that is on is to be covered on top of ``reserve_kw``; never less than
+    ``largest_kw``, whatever is on.
     """
 
     demand_kw: Floats
@@ -98,12 +99,18 @@ class System:
     unserved_usd: float
     surplus_usd: float
     reserve_usd: float
+    largest_kw: Floats
     secures_largest: bool = False
 
     @property
     def count(self) -> int:
         """How many intervals there are."""
         return len(self.demand_kw)
+
+    @property
+    def headroom_need_kw(self) -> Floats:
+        """Headroom that devices are to give when nothing is bought or sold, kW."""
+        return self.reserve_kw + self.largest_kw - self.import_limit_kw
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,11 @@ class Fleet:
     def devices(self) -> int:
         """How many engines and stores there are."""
         return len(self.engines.up) + len(self.stores.keep)
+
+    @property
+    def count(self) -> int:
+        """How many intervals there are."""
+        return self.system.count
 
 
 def engine_rows(engines: EngineArrays, rows: NDArray[np.int64]) -> EngineArrays:

@@ -22,6 +22,7 @@ from gridmuster.planning.decomposition.engine_kernels import (
     interval_gains,
     path_of_hours,
     sum_gains,
+    tail_intervals,
     value_of_hours,
 )
 from gridmuster.planning.decomposition.fleet import EngineArrays, Flags
@@ -37,10 +38,22 @@ KEPT_BACK = 1e-9
 
 
 @compiled
+def least_fuel(engines: EngineArrays, i: int) -> float:
+    """What an hour at the least output of the last interval burns."""
+    left = engines.low_kw[i, engines.low_kw.shape[1] - 1]
+    rate = engines.hourly_fuel[i]
+    for j in range(engines.width_kw.shape[1]):
+        used = min(left, engines.width_kw[i, j])
+        rate += engines.slope_fuel[i, j] * used
+        left -= used
+    return float(rate)
+
+
+@compiled
 def fuel_used(engines: EngineArrays, i: int, on: Flags, output: Floats, step_h: float) -> float:
-    """Fuel that an engine burns on a schedule."""
+    """Fuel that an engine burns on a schedule, and what a run needs beyond the horizon."""
     segments = engines.width_kw.shape[1]
-    total = 0.0
+    total = tail_intervals(engines, i, on) * least_fuel(engines, i)
     for t in range(len(on)):
         if on[t] == 0:
             continue
@@ -303,13 +316,14 @@ def within_tank(
         output: (intervals,) is written, kW.
         work: room, (6, 2 * segments * intervals + intervals).
         tried: room, (intervals,).
-        best_of_hours: room, (intervals + 1,).
+        best_of_hours: room, (hours + 1,).
 
     Returns:
         Value of the schedule and the bound: cost less earnings, USD.
     """
     count = len(on)
     tank = engines.fuel[i]
+    spare = least_fuel(engines, i) * step_h
     gain, rich = work[4, :count], work[5, :count]
     prices = work[4, count : count + TRIES]
     upper, bound, price = NEVER, -NEVER, 0.0
@@ -317,7 +331,9 @@ def within_tank(
         prices[attempt] = price
         interval_gains(engines, i, energy, reserve, price, step_h, gain, rich)
         sum_gains(engines, i, gain, prefix, barred)
-        most = hour_tables(engines, i, engines.start_usd[i], prefix, barred, running, resting)
+        most = hour_tables(
+            engines, i, engines.start_usd[i], price * spare, prefix, barred, running, resting
+        )
         chosen, bound = 0, NEVER
         for h in range(most + 1):
             value = value_of_hours(engines, i, h, prefix, running, resting)

@@ -191,4 +191,5 @@ def _system(numbers: _Numbers, wanted: MixedFleet, engines_kw: float) -> System:
         unserved_usd=UNSERVED_USD,
         surplus_usd=UNSERVED_USD,
         reserve_usd=RESERVE_USD,
+        largest_kw=np.zeros(count),
     )

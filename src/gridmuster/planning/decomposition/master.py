@@ -64,7 +64,7 @@ class Master:
         ):
             self._solver.setOptionValue(name, value)
         demand = system.demand_kw / self._scale_kw
-        need = (system.reserve_kw - system.import_limit_kw) / self._scale_kw
+        need = system.headroom_need_kw / self._scale_kw
         lower = np.concatenate([demand, need, np.ones(groups)])
         upper = np.concatenate([demand, np.full(count, INF), np.ones(groups)])
         none = np.zeros(0, dtype=np.int32)
@@ -124,7 +124,7 @@ class Master:
         bought, sold, unserved, surplus, short = flows[:5]
         made = flows[5:].sum(axis=0)
         power = system.demand_kw / scale - bought + sold - unserved + surplus - made
-        need = (system.reserve_kw - system.import_limit_kw) / scale
+        need = system.headroom_need_kw / scale
         return power, need + bought - sold - short
 
     def learn(self, answers: Answers) -> None:

@@ -51,6 +51,70 @@ def cut_left(slopes: Floats, widths: Floats, size: int, width: float) -> int:
 
 
 @compiled
+def flow_slopes(
+    stores: StoreArrays, i: int, t: int, price: float, step_h: float, hull: int, piece: Floats
+) -> None:
+    """What an interval's flows can do to the energy and at what cost: (4,) of ``piece``.
+
+    Energy taken at most and what a kWh more of it costs, energy given at most and what a kWh less
+    earns. Where energy is worth so little that both at once would pay, ``hull`` = 1 takes the mean
+    of both slopes (the convex hull, a bound), 0 forbids to discharge.
+    """
+    into, out = stores.charge_efficiency[i], stores.discharge_efficiency[i]
+    column = 0 if stores.charge_kw.shape[1] == 1 else t
+    taken = stores.charge_kw[i, column] * into * step_h
+    given = stores.discharge_kw[i, column] / out * step_h
+    buys = (price + stores.charge_usd[i]) / into
+    sells = (price - stores.discharge_usd[i]) * out
+    if sells > buys:
+        if hull == 1:
+            share = taken + given
+            mean = (buys * taken + sells * given) / share if share > 0.0 else buys
+            buys = mean
+            sells = mean
+        else:
+            given = 0.0
+            sells = buys
+    piece[0], piece[1], piece[2], piece[3] = taken, buys, given, sells
+
+
+@compiled
+def last_worth(stores: StoreArrays, i: int, slopes: Floats, widths: Floats) -> int:
+    """Slopes of what energy left at the end costs; the number of pieces."""
+    least, most = stores.min_kwh[i], stores.max_kwh[i]
+    wish = min(max(stores.end_min_kwh[i], least), most)
+    short = -stores.end_usd[i] - stores.end_penalty_usd[i]
+    size = insert_piece(slopes, widths, 0, short, wish - least)
+    return insert_piece(slopes, widths, size, -stores.end_usd[i], most - wish)
+
+
+@compiled
+def step_back(
+    stores: StoreArrays, i: int, piece: Floats, slopes: Floats, widths: Floats, size: int
+) -> int:
+    """Slopes of the worth of energy one interval earlier; the number of pieces."""
+    least, most, keep = stores.min_kwh[i], stores.max_kwh[i], stores.keep[i]
+    size = insert_piece(slopes, widths, size, -piece[1], piece[0])
+    size = insert_piece(slopes, widths, size, -piece[3], piece[2])
+    # The list now begins at least - taken; energies before this interval's flows lie between what
+    # is kept of the least and of the most.
+    size = cut_left(slopes, widths, size, piece[0] - (1.0 - keep) * least)
+    width = keep * (most - least)
+    total = 0.0
+    for k in range(size):
+        if total + widths[k] >= width:
+            widths[k] = width - total
+            size = k + 1
+            break
+        total += widths[k]
+    if keep < 1.0:
+        for k in range(size):
+            slopes[k] *= keep
+            widths[k] /= keep
+    return size
+
+
+@compiled
 def thresholds(
     stores: StoreArrays,
     i: int,
@@ -64,73 +128,60 @@ def thresholds(
 ) -> None:
     """Energies up to which to charge and down to which to discharge, by interval.
 
-    Where energy is worth so little that charging and discharging at once would pay, ``hull`` = 1
-    takes the convex hull of either (a bound, in `value_at_hull`), 0 forbids discharging.
-
     Args:
         stores: the stores.
         i: which of them.
         price: worth of a kWh given, (intervals,), USD.
         step_h: length of an interval, h.
-        hull: 1 or 0, see above.
+        hull: see `flow_slopes`.
         fill: (intervals,) is written, kWh.
         drain: (intervals,) is written, kWh.
         slopes: room for 2 * intervals + 4 numbers.
         widths: the same.
     """
-    count = len(price)
-    least, most = stores.min_kwh[i], stores.max_kwh[i]
-    into, out = stores.charge_efficiency[i], stores.discharge_efficiency[i]
-    keep = stores.keep[i]
-    constant = stores.charge_kw.shape[1] == 1
-    wish = min(max(stores.end_min_kwh[i], least), most)
-    size = 0
-    size = insert_piece(
-        slopes, widths, size, -stores.end_usd[i] - stores.end_penalty_usd[i], wish - least
-    )
-    size = insert_piece(slopes, widths, size, -stores.end_usd[i], most - wish)
-    for t in range(count - 1, -1, -1):
-        column = 0 if constant else t
-        taken = stores.charge_kw[i, column] * into * step_h
-        given = stores.discharge_kw[i, column] / out * step_h
-        buys = (price[t] + stores.charge_usd[i]) / into
-        sells = (price[t] - stores.discharge_usd[i]) * out
-        if sells > buys:
-            if hull == 1:
-                share = taken + given
-                mean = (buys * taken + sells * given) / share if share > 0.0 else buys
-                buys = mean
-                sells = mean
-            else:
-                given = 0.0
-                sells = buys
-        level = least
+    piece = np.empty(4)
+    size = last_worth(stores, i, slopes, widths)
+    for t in range(len(price) - 1, -1, -1):
+        flow_slopes(stores, i, t, price[t], step_h, hull, piece)
+        level = stores.min_kwh[i]
         k = 0
-        while k < size and slopes[k] < -buys:
+        while k < size and slopes[k] < -piece[1]:
             level += widths[k]
             k += 1
         fill[t] = level
-        while k < size and slopes[k] <= -sells:
+        while k < size and slopes[k] <= -piece[3]:
             level += widths[k]
             k += 1
         drain[t] = level
-        size = insert_piece(slopes, widths, size, -buys, taken)
-        size = insert_piece(slopes, widths, size, -sells, given)
-        # The list now begins at least - taken; energies before this interval's flows lie between
-        # what is kept of the least and of the most.
-        size = cut_left(slopes, widths, size, taken - (1.0 - keep) * least)
-        width = keep * (most - least)
-        total = 0.0
-        for k in range(size):
-            if total + widths[k] >= width:
-                widths[k] = width - total
-                size = k + 1
-                break
-            total += widths[k]
-        if keep < 1.0:
-            for k in range(size):
-                slopes[k] *= keep
-                widths[k] /= keep
+        size = step_back(stores, i, piece, slopes, widths, size)
+
+
+@compiled
+def energy_worths(
+    stores: StoreArrays, price: Floats, step_h: float, energy: Floats, worth: Floats
+) -> None:
+    """Worth of one more kWh held at the end of each interval, USD.
+
+    Args:
+        stores: the stores.
+        price: worth of a kWh given, (intervals,), USD.
+        step_h: length of an interval, h.
+        energy: (stores, intervals), kWh at the end of each.
+        worth: the same, written.
+    """
+    count = len(price)
+    slopes, widths, piece = np.empty(2 * count + 4), np.empty(2 * count + 4), np.empty(4)
+    for i in range(len(stores.keep)):
+        size = last_worth(stores, i, slopes, widths)
+        for t in range(count - 1, -1, -1):
+            level = stores.min_kwh[i]
+            k = 0
+            while k < size - 1 and level + widths[k] <= energy[i, t]:
+                level += widths[k]
+                k += 1
+            worth[i, t] = -slopes[k] if size > 0 else 0.0
+            flow_slopes(stores, i, t, price[t], step_h, 0, piece)
+            size = step_back(stores, i, piece, slopes, widths, size)
 
 
 @compiled

@@ -44,7 +44,7 @@ def system_bound(system: System, prices: Prices, step_h: float) -> tuple[float, 
         The bound, and the sum of the absolute terms behind it.
     """
     energy, reserve = prices.energy, prices.reserve
-    need = system.reserve_kw - system.import_limit_kw
+    need = system.headroom_need_kw
     terms = [
         energy * system.demand_kw,
         reserve * need,
