@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import adequacy, console, day, live, market, plan
+from benchmarks import adequacy, console, day, decomposition, live, market, plan
 from benchmarks.rows import Benchmark, Row, as_dicts, machine, table, write_page
 
 
@@ -23,6 +23,7 @@ def _plans() -> list[Row]:
 BENCHMARKS: dict[str, Benchmark] = {
     "plan": _plans,
     "adequacy": adequacy.run,
+    "decomposition": decomposition.run,
     "day": day.run,
     "day-ahead-price": market.days_ahead,
     "real-time-price": market.real_time,

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "forecast": ("forecast", "Forecast prices and demand from market data, and score that."),
     "solve": ("solve", "Plan a unit-commitment case of others, with a proven bound."),
     "adequacy": ("adequacy", "Compute a case's odds of losing load, or of surviving an outage."),
+    "bench": ("bench", "Measure the planner on fleets made of a seed."),
     "check-schedule": ("solve", "Price a schedule of a case and list what it breaks."),
     "report": ("journal", "Report what happened, from the journal alone."),
     "replay": ("journal", "Prove that a journal gives the same commands again."),
