@@ -38,10 +38,12 @@ ALARMED = {alarm.subject for alarm in VIEW.alarms}
 
 
 def shown_state(device: DeviceView) -> str:
-    store = device.type in ("battery", "flywheel", "smes")
-    return (
-        "charging" if store and device.state == "running" and device.power_kw < 0 else device.state
-    )
+    started = device.type in ("emergency_generator", "engine", "microturbine", "fuel_cell")
+    if started or device.state != "running":
+        return device.state
+    if abs(device.power_kw) <= 0.01 * device.rated_kw:
+        return "idle"
+    return "charging" if device.power_kw < 0 else "running"
 
 
 WORDS: dict[str, Any] = {

@@ -245,7 +245,8 @@ def test_tallies_count_every_device_once(center: Center, client: httpx.Client) -
 def test_a_store_that_takes_is_charging_and_one_unheard_is_silent() -> None:
     store = next(d for d in plant().devices if d.type == "battery" and d.power_kw < -1.0)
     assert shown_state(store) == "charging"
-    assert shown_state(structs.replace(store, power_kw=5.0)) == "running"
+    assert shown_state(structs.replace(store, power_kw=0.5 * store.rated_kw)) == "running"
+    assert shown_state(structs.replace(store, power_kw=0.0)) == "idle"
     assert shown_state(structs.replace(store, quality="stale")) == "silent"
 
 

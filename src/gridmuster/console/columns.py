@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridmuster.center.view import DeviceView, PlantView
+from gridmuster.console.sitestates import REST_SHARE, STARTED
 from gridmuster.fleet.devices import Generator, PermitClass
 from gridmuster.fleet.model import Fleet
 from gridmuster.signals import DeviceState, Order, Quality, SwitchMode
@@ -24,7 +25,8 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
-#: What the table calls a store that takes power in; devices themselves say that they run.
+#: What the table calls a store that takes power in; devices themselves say that they run, also
+#: those that need no start and give nothing, which the table calls idle.
 CHARGING: Final = "charging"
 #: States in the order in which they are sorted and counted: what needs a look comes last.
 STATES: Final = tuple(
@@ -34,7 +36,6 @@ STATES: Final = tuple(
         for state in ((known.value, CHARGING) if known is DeviceState.RUNNING else (known.value,))
     )
 )
-_STORES: Final = frozenset({"battery", "flywheel", "smes"})
 
 
 class Coded:
@@ -92,7 +93,7 @@ class Fixed:
             (device.permit_class for device in devices), count, [p.value for p in PermitClass]
         )
         self.rated: Floats = np.fromiter((device.rated_kw for device in devices), float, count)
-        self.stores = self.types.among(_STORES)
+        self.started = self.types.among(STARTED)
         self._from_fleet()
         self._haystack(devices)
 
@@ -229,9 +230,11 @@ class Columns:
             return kept
         if name == "state":
             states = Coded((d.state for d in devices), self.count, STATES)
-            taking = fixed.stores & (self.number("power") < 0.0)
-            taking &= states.among((DeviceState.RUNNING.value,))
-            states.codes[taking] = states.numbers[CHARGING]
+            power_kw = self.number("power")
+            ready = states.among((DeviceState.RUNNING.value,)) & ~fixed.started
+            rests = np.abs(power_kw) <= REST_SHARE * fixed.rated
+            states.codes[ready & rests] = states.numbers[DeviceState.IDLE.value]
+            states.codes[ready & ~rests & (power_kw < 0.0)] = states.numbers[CHARGING]
             return states
         return Coded((getattr(d, name) for d in devices), self.count, _KNOWN.get(name, ()))
 

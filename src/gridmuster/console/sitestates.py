@@ -58,7 +58,7 @@ _BY_STATE: Final[dict[str, SiteState]] = {
 }
 _UNHEARD: Final = frozenset((Quality.STALE.value, Quality.BAD.value))
 #: Types that start and stop: they run when they say so, at any power.
-_STARTED: Final = frozenset(
+STARTED: Final = frozenset(
     kind.value
     for kind in (
         DeviceType.EMERGENCY_GENERATOR,
@@ -89,7 +89,7 @@ def device_state(device: DeviceView) -> SiteState:
     plain = _BY_STATE.get(device.state)
     if plain is not None:
         return plain
-    if device.type in _STARTED:
+    if device.type in STARTED:
         return SiteState.RUNNING if device.state == DeviceState.RUNNING else SiteState.IDLE
     if abs(device.power_kw) <= REST_SHARE * device.rated_kw:
         return SiteState.IDLE

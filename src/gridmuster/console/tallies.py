@@ -23,6 +23,7 @@ from gridmuster.console.auth import Role
 from gridmuster.console.problems import unknown_subject
 from gridmuster.console.reading import feed_of
 from gridmuster.console.schema import answer
+from gridmuster.console.sitestates import REST_SHARE, STARTED
 from gridmuster.units import KWH_PER_MWH
 
 #: How long a table is good for, s of real time.
@@ -33,8 +34,6 @@ LARGE: Final = 5000
 MAX_KEPT: Final = 512
 #: Most steps of cost in one table; beyond, costs are told less finely.
 MAX_STEPS: Final = 120
-#: Least power at which a store counts as charging, kW.
-CHARGING_KW: Final = 0.5
 ON: Final = frozenset({"starting", "warming", "running"})
 GOOD: Final = frozenset({"good", "estimated"})
 
@@ -82,12 +81,17 @@ class Priced(Protocol):
 
 
 def shown_state(device: DeviceView) -> str:
-    """A device's state as people see it: silent when its news is old, charging when it takes."""
+    """A device's state as people see it: silent when its news is old, charging when it takes.
+
+    One that needs no start (a store, sun, wind) is idle while it is ready and gives nothing.
+    """
     if device.quality not in GOOD:
         return "silent"
-    if device.state == "running" and device.power_kw < -CHARGING_KW:
-        return "charging"
-    return device.state
+    if device.state != "running" or device.type in STARTED:
+        return device.state
+    if abs(device.power_kw) <= REST_SHARE * device.rated_kw:
+        return "idle"
+    return "charging" if device.power_kw < 0.0 else device.state
 
 
 @dataclass(slots=True)
