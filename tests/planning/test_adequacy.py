@@ -4,44 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridmuster.planning.adequacy import TwoState, assess, outage_table, run_availability
+from gridmuster.planning.adequacy import TwoState, outage_table, run_availability
 
 
 def reference(data_dir: Path, name: str) -> dict:
     return json.loads((data_dir / "reference" / f"{name}.json").read_text())
-
-
-def rts_loads(data_dir: Path, peak: float) -> tuple[list[float], list[float]]:
-    """Hourly loads and daily peaks of the RTS year of 8,736 h, from its three tables."""
-    shape = reference(data_dir, "ieee_rts_load_shape")
-    hourly_tables, seasons = shape["hourly_pct_of_daily"], shape["seasons"]
-    hourly, peaks = [], []
-    for week, weekly in enumerate(shape["weekly_peak_pct_of_annual"], start=1):
-        season = next(name for name, spans in seasons.items() if _holds(spans, week))
-        for day, daily in enumerate(shape["daily_peak_pct_of_weekly_monday_first"]):
-            kind = "weekend" if day >= 5 else "weekday"
-            table = next(
-                values
-                for name, values in hourly_tables.items()
-                if name.startswith(season) and name.endswith(kind)
-            )
-            top = peak * weekly / 100.0 * daily / 100.0
-            peaks.append(top)
-            hourly += [top * share / 100.0 for share in table]
-    return hourly, peaks
-
-
-def _holds(spans: str, week: int) -> bool:
-    """Whether a text like ``weeks 1-8 and 44-52`` holds a week."""
-    pairs = re.findall(r"(\d+)-(\d+)", spans)
-    return any(int(low) <= week <= int(high) for low, high in pairs)
 
 
 def test_three_units_of_the_textbook(data_dir: Path) -> None:
@@ -52,34 +25,6 @@ def test_three_units_of_the_textbook(data_dir: Path) -> None:
         assert table.probability[int(outage) // 25] == pytest.approx(probability, rel=1e-12)
     lole = sum(peak["days"] * table.loss_of_load(peak["mw"]) for peak in case["daily_peaks"])
     assert lole == pytest.approx(case["answers"]["lole_days_per_year"], rel=1e-5)
-
-
-def test_roy_billinton_test_system(data_dir: Path) -> None:
-    case = reference(data_dir, "adequacy_rbts")
-    units = [
-        TwoState(unit["capacity_mw"], 1.0 - unit["forced_outage_rate"])
-        for unit in case["units"]
-        for _ in range(unit["count"])
-    ]
-    hourly, peaks = rts_loads(data_dir, case["peak_mw"])
-    assert len(hourly) == 8736
-    by_hour = assess(units, hourly, 1.0)
-    answers = case["answers"]
-    assert by_hour.lole == pytest.approx(answers["lole_h_per_year_hourly_load"], rel=1e-5)
-    assert by_hour.eens_kwh == pytest.approx(answers["eens_mwh_per_year"], rel=1e-5)
-    by_day = assess(units, peaks, 1.0)
-    assert by_day.lole == pytest.approx(answers["lole_days_per_year_daily_peaks"], rel=5e-5)
-
-
-def test_single_node_of_pras(data_dir: Path) -> None:
-    case = reference(data_dir, "adequacy_pras_singlenode_a")
-    units = [TwoState(kw, case["units"]["availability"]) for kw in case["units"]["two_state"]]
-    need = [load - sure for load, sure in zip(case["load_mw"], case["variable_mw"], strict=True)]
-    found = assess(units, need, 1.0)
-    answers = case["answers"]
-    assert found.lole == pytest.approx(answers["lole_h"], rel=1e-9)
-    assert found.eens_kwh == pytest.approx(answers["eue_mwh"], rel=1e-9)
-    assert list(found.lolp) == pytest.approx(answers["lolp"], rel=1e-9)
 
 
 @st.composite

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from gridmuster.center.decider import AreaDecision
 from gridmuster.center.sources import AreaSources
-from gridmuster.planning.adequacy import TwoState, outage_table, run_availability
+from gridmuster.planning.adequacy import run_availability
+from gridmuster.planning.reliability.outages import two_state
+from gridmuster.planning.reliability.table import outage_table
 
 #: How far ahead a unit must last, h: by then another can be in its place.
 REPLACE_H = 0.25
@@ -23,7 +25,7 @@ def loss_of_load(decision: AreaDecision, sources: AreaSources, import_cap_kw: fl
         sources: the area's generators and firm power.
         import_cap_kw: what the connection may carry, kW.
     """
-    units = []
+    limits_kw, availability = [], []
     for unit in sources.units:
         if not decision.commitment.wanted[unit.device.id]:
             continue
@@ -32,9 +34,11 @@ def loss_of_load(decision: AreaDecision, sources: AreaSources, import_cap_kw: fl
         there = run_availability(
             odds.availability, odds.fail_to_start, odds.mttf_h, REPLACE_H, started=started
         )
-        units.append(TwoState(unit.limit_kw, there))
+        limits_kw.append(max(unit.limit_kw, 0.0))
+        availability.append(there)
     firm_kw = import_cap_kw + sources.firm_kw + sum(sources.fixed_kw.values())
-    return outage_table(units).loss_of_load(decision.status.need_kw, firm_kw)
+    table = outage_table(two_state(limits_kw, availability))
+    return table.loss_of_load(decision.status.need_kw, firm_kw)
 
 
 def update(

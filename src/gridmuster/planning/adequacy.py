@@ -1,4 +1,6 @@
-"""Adequacy: the odds that what is on covers what is needed.
+"""Odds that a set delivers, and the outage table on a given grid that calls of sets are chosen by.
+
+Plans, fleets of any size and years of hours are judged by `planning.reliability`.
 
 The capacity outage probability table is built unit by unit on a grid of outage steps (Billinton
 and Allan, Reliability Evaluation of Power Systems, 2nd ed., chapter 2, eq. 2.1):
@@ -13,7 +15,7 @@ when what is available is *below* it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,39 +123,3 @@ def outage_table(units: Iterable[TwoState], step_kw: float | None = None) -> Out
         probability[jump : jump + filled] += (1.0 - unit.availability) * before
         filled += jump
     return OutageTable(step, probability, capacity_kw)
-
-
-@dataclass(frozen=True, slots=True)
-class Adequacy:
-    """Indices over many periods: expected periods with loss of load, and expected energy short.
-
-    Args:
-        lolp: probability of loss of load in each period.
-        lole: expected number of periods with loss of load (LOLE).
-        eens_kwh: expected energy not served with periods of one hour, kWh.
-    """
-
-    lolp: Floats
-    lole: float
-    eens_kwh: float
-
-
-def assess(units: Iterable[TwoState], need_kw: Sequence[float], step_kw: float) -> Adequacy:
-    """Adequacy of a fleet over a series of needs.
-
-    Args:
-        units: the fleet.
-        need_kw: need of each period, kW.
-        step_kw: step of the outage grid, kW.
-    """
-    table = outage_table(units, step_kw)
-    outage_kw = table.step_kw * np.arange(len(table.probability))
-    # Tails from above: probability of at least each outage, and its expected size.
-    tail = np.append(np.cumsum(table.probability[::-1])[::-1], 0.0)
-    weight = np.append(np.cumsum((table.probability * outage_kw)[::-1])[::-1], 0.0)
-    spare_kw = table.capacity_kw - np.asarray(need_kw, dtype=float)
-    margin_kw = WHOLE * max(table.capacity_kw, 1.0)
-    first = np.searchsorted(outage_kw, spare_kw + margin_kw, side="right")
-    lolp = tail[first]
-    short_kw = weight[first] - spare_kw * tail[first]
-    return Adequacy(lolp, float(lolp.sum()), float(short_kw.sum()))

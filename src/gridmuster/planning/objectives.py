@@ -11,7 +11,7 @@ broken wishes alike. With ``E`` the mean import price of the problem (`reference
   kWh sold).
 * reliability: the expected cost of not serving: a start that may fail, a running unit that may
   trip, each until a replacement is up (`REPLACE_H`), and too little headroom against outages (the
-  tail of the capacity outage table; see `planning.adequacy`).
+  tail of the capacity outage table; see `planning.reliability`).
 
 A pure objective that is indifferent between two plans takes the one of less operating expense:
 every weight vector carries `TIE_BREAK` of it.
@@ -24,9 +24,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridmuster.errors import PlanningError
-from gridmuster.planning.adequacy import TwoState, outage_table, run_availability
+from gridmuster.planning.adequacy import run_availability
 from gridmuster.planning.linear import Floats
 from gridmuster.planning.problem import PlanArea, PlanProblem, PlanStore, PlanUnit, Weights
+from gridmuster.planning.reliability.assess import beyond
+from gridmuster.planning.reliability.outages import grouped, two_state
 
 #: Primary energy behind one kWh from the grid: default of EU Directive 2018/2002, Annex IV.
 GRID_PRIMARY_FACTOR = 2.1
@@ -313,26 +315,25 @@ def headroom_steps(units: list[PlanUnit]) -> list[tuple[float, float]]:
     Returns:
         (width, kW; expected kW not served spared by each kW), the dearest first.
     """
-    there = [
-        TwoState(
-            max(unit.max_kw, default=0.0),
+    there = two_state(
+        [max(unit.max_kw, default=0.0) for unit in units],
+        [
             run_availability(
                 unit.availability,
                 unit.fail_to_start,
                 max(unit.mttf_h, REPLACE_H),
                 REPLACE_H,
                 started=False,
-            ),
-        )
-        for unit in units
-    ]
-    largest = max((unit.capacity_kw for unit in there), default=0.0)
+            )
+            for unit in units
+        ],
+    )
+    largest = float(there.capacity_kw.max(initial=0.0))
     if largest <= 0.0:
         return []
-    table = outage_table(there)
     edges = [share * largest for share in HEADROOM_UNITS]
     # With capacity exactly met, an outage beyond the headroom is not served.
-    short = [table.beyond(table.capacity_kw, edge)[1] for edge in edges]
+    short = beyond(grouped(there), np.array(edges))[1].tolist()
     return [
         (edges[k + 1] - edges[k], (short[k] - short[k + 1]) / (edges[k + 1] - edges[k]))
         for k in range(len(edges) - 1)

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridmuster.planning.adequacy import OutageTable, TwoState, outage_table, run_availability
+from gridmuster.planning.adequacy import run_availability
 from gridmuster.planning.linear import Floats
 from gridmuster.planning.problem import PlanProblem
+from gridmuster.planning.reliability.assess import beyond
+from gridmuster.planning.reliability.outages import grouped, two_state
 from gridmuster.planning.schedule import Schedule, starts
 from gridmuster.units import SECONDS_PER_HOUR
 
@@ -47,20 +49,20 @@ def assess_plan(problem: PlanProblem, plan: Schedule) -> Risk:
         firm = _firm_kw(problem, plan, number, step_h)
         demand = np.asarray(area.demand_kw, dtype=float) - plan.unserved[number]
         members = [n for n, unit in enumerate(problem.units) if unit.area == area.id]
-        tables: dict[bytes, OutageTable] = {}
+        known: dict[bytes, tuple[float, float]] = {}
         for t in np.flatnonzero(demand > firm):
-            units = [
-                TwoState(unit.max_kw[t], _there(problem, n, bool(started[n, t]), step_h))
-                for n in members
-                if plan.on[n, t]
-                for unit in (problem.units[n],)
-            ]
-            key = np.array([(u.capacity_kw, u.availability) for u in units]).tobytes()
-            if key not in tables:
-                tables[key] = outage_table(units)
-            lost, short_kw = tables[key].beyond(float(demand[t]), float(firm[t]))
-            safe[t] *= 1.0 - lost
-            eens_kwh += short_kw * step_h
+            rows = [n for n in members if plan.on[n, t]]
+            units = two_state(
+                [problem.units[n].max_kw[t] for n in rows],
+                [_there(problem, n, bool(started[n, t]), step_h) for n in rows],
+            )
+            spare_kw = np.array([units.total_kw + firm[t] - demand[t]])
+            key = units.lost_kw.tobytes() + units.probability.tobytes() + spare_kw.tobytes()
+            if key not in known:
+                odds, short_kw = beyond(grouped(units), spare_kw)
+                known[key] = float(odds[0]), float(short_kw[0])
+            safe[t] *= 1.0 - known[key][0]
+            eens_kwh += known[key][1] * step_h
     return Risk(float(np.mean(1.0 - safe)), eens_kwh)
 
 

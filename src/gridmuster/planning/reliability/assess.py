@@ -28,6 +28,8 @@ from gridmuster.planning.reliability.transform import beyond_by_hour, whole_step
 
 #: Cells times units of all tables of a year up to which they are built; beyond, Fourier inversion.
 TABLE_WORK = 3e7
+#: Rows of units up to which one table is built whatever their capacities.
+TABLE_UNITS = 300
 #: Steps over which a fleet's outages may spread on the step its capacities share,
 SHARED_STEPS = 1 << 21
 #: and on one chosen for capacities that share none.
@@ -119,6 +121,22 @@ def assess(
     if step_kw is None and _small(units, there, shared):
         return _by_table(units, there, need)
     return _by_transform(units, there, need, step_kw or _step(units, shared))
+
+
+def beyond(units: OutageUnits, spare_kw: Floats) -> tuple[Floats, Floats]:
+    """Probability that the outage exceeds a spare, and the expected power then missing, kW.
+
+    From the table for up to `TABLE_UNITS` rows, which never understates either; else the best
+    values of `assess`.
+
+    Args:
+        units: the units.
+        spare_kw: capacity and what is firm, less the need, kW, shape (spares,).
+    """
+    if units.size <= TABLE_UNITS:
+        return outage_table(units).beyond(spare_kw)
+    found = assess(units, units.total_kw - spare_kw)
+    return found.lolp[1], found.unserved_kw[1]
 
 
 def _known(units: OutageUnits, there: Presence, *, merge: bool) -> tuple[OutageUnits, Presence]:
