@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import msgspec
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from plan_cases import area, problem, store, sun, unit
-from plan_oracle import Oracle, legal
+from plan_cases import STEP_H, area, problem, store, sun, unit
+from plan_oracle import Oracle, legal, starts_usd, up_intervals
 
 from gridmuster.errors import PlanningError
 from gridmuster.planning import PlanLimits, PlanProblem, PlanSolution, solve
 from gridmuster.planning.checker import violations
+from gridmuster.planning.explain import Explainer
 from gridmuster.planning.problem import (
     Delivery,
     EmissionCap,
     PlanLink,
     PlanUnit,
     RunWindow,
+    ShortfallKind,
     Span,
     StartClass,
 )
+from gridmuster.planning.reasons import UnitWhy, Verdict
 
 EXACT = PlanLimits(gap=0.0, time_limit_s=60.0)
 NO_TIME = PlanLimits(time_limit_s=0.0)
@@ -277,3 +281,122 @@ def test_links_and_caps_that_cannot_be_are_refused_by_name(
     with pytest.raises(PlanningError) as error:
         solve(case)
     assert all(word in str(error.value) for word in words)
+
+
+def margin_usd(one: PlanUnit, prices: list[float], first: int, end: int) -> float:
+    """The most that a unit on from ``first`` to ``end`` could leave at prices, starts left out."""
+    total = 0.0
+    for t in range(first, end):
+        if any(span.first <= t < span.end for span in one.maintenance):
+            return -math.inf
+        outputs = [one.min_kw[t], one.max_kw[t]]
+        outputs.append(min(max(one.segment_kw[0], one.min_kw[t]), one.max_kw[t]))
+        best = -math.inf
+        for kw in outputs:
+            low = min(kw, one.segment_kw[0])
+            usd = low * one.segment_usd_per_kwh[0] + (kw - low) * one.segment_usd_per_kwh[1]
+            best = max(best, prices[t] * kw - usd)
+        total += best - one.no_load_usd_per_h - one.run_h_value_usd_per_h
+    return total * STEP_H
+
+
+@settings(max_examples=40)
+@given(featured_cases())
+def test_a_unit_that_is_said_to_lose_money_has_no_run_that_would_not(case: PlanProblem) -> None:
+    answer = solve(case, EXACT)
+    explainer = Explainer(case, answer)
+    for device in [*case.units, *case.stores, *case.renewables]:
+        for t in range(case.count):
+            why = explainer.why(device.id, t)
+            assert why.sentences
+            if not isinstance(why, UnitWhy) or why.verdict is not Verdict.OUT_OF_MONEY:
+                continue
+            on, prices = answer.commitment[device.id], answer.price_usd_per_kwh[device.area]
+            paid = starts_usd(device, tuple(on), case.step_s)
+            for first, end in itertools.combinations(range(case.count + 1), 2):
+                if not first <= t < end or any(on[first:end]):
+                    continue
+                run = [int(first <= k < end) or value for k, value in enumerate(on)]
+                if sum(run[k] > (run[k - 1] if k else device.initial_on) for k in [first]) and (
+                    end - first < up_intervals(device, case.step_s)
+                    and end < case.count
+                    and not run[end]
+                ):
+                    continue
+                extra = starts_usd(device, tuple(run), case.step_s) - paid
+                earned = margin_usd(device, prices, first, end)
+                assert earned - extra <= 2e-3
+
+
+def test_a_link_brings_what_the_other_area_has_cheaper_and_says_when_it_is_full() -> None:
+    """Ten per cent are lost: 50 kW leave the cheap area, 45 kW arrive; the rest is made dear."""
+    case = problem(
+        [
+            area(2, 100.0, id="dear", import_limit_kw=200.0, import_price_usd_per_kwh=0.5),
+            area(2, 10.0, id="cheap", import_limit_kw=200.0, import_price_usd_per_kwh=0.1),
+        ],
+        [unit("engine", 2, area="dear", segment_usd_per_kwh=[0.6, 0.7])],
+        links=[PlanLink("line", "cheap", "dear", [50.0, 0.0], [0.0, 0.0], 0.1, 0.01)],
+    )
+    answer = solved(case)
+    assert answer.link_kw["line"] == [50.0, 0.0]
+    assert answer.import_kw["dear"] == [55.0, 100.0]
+    assert answer.import_kw["cheap"] == [60.0, 10.0]
+    assert answer.price_usd_per_kwh["dear"] == pytest.approx([0.5, 0.5])
+    assert answer.price_usd_per_kwh["cheap"] == pytest.approx([0.1, 0.1])
+    why = Explainer(case, answer).why("engine", 0)
+    assert any("line carries all it may from cheap to dear" in one for one in why.sentences)
+
+
+def test_headroom_of_one_area_covers_the_largest_unit_of_the_other() -> None:
+    """The engine's loss is covered over the line, and not when the line is full."""
+    areas = [
+        area(1, 50.0, id="island", reserve_kw=10.0),
+        area(1, 0.0, id="main", import_limit_kw=300.0),
+    ]
+    engine = unit("engine", 1, area="island", min_kw=50.0, max_kw=50.0, must_run=True)
+    for most_kw, short in ((80.0, 0.0), (20.0, 40.0)):
+        line = PlanLink("line", "main", "island", [most_kw], [0.0])
+        answer = solved(problem(areas, [engine], links=[line]))
+        assert sum(one.amount_kw for one in answer.shortfalls) == pytest.approx(short, abs=1e-3)
+
+
+def test_an_emission_cap_is_kept_while_it_is_worth_it_and_named_when_not() -> None:
+    dirty = unit("dirty", 4, emission_kg_per_fuel={"NOx": 1.0}, segment_usd_per_kwh=[0.05, 0.06])
+    here = area(4, 60.0, import_limit_kw=500.0, import_price_usd_per_kwh=0.5)
+    free = solved(problem(here, [dirty]))
+    assert free.emission_kg["NOx"] > 10.0
+    cap = EmissionCap("air permit", "NOx", 10.0, 100.0)
+    kept = solved(problem(here, [dirty], emission_caps=[cap]))
+    assert kept.emission_kg["NOx"] <= 10.0 + 1e-6
+    assert kept.shortfalls == []
+    cheap = msgspec.structs.replace(cap, excess_usd_per_kg=0.01)
+    broken = solved(problem(here, [dirty], emission_caps=[cheap]))
+    (named,) = broken.shortfalls
+    assert (named.kind, named.where, named.interval) == (ShortfallKind.EMISSION, "air permit", 3)
+    assert named.amount_kw == pytest.approx(broken.emission_kg["NOx"] - 10.0, abs=1e-6)
+    assert "NOx" in named.cause
+
+
+def test_maintenance_and_spent_windows_are_named_as_causes() -> None:
+    for change, word in (
+        ({"maintenance": [Span(0, 4)]}, "in maintenance"),
+        ({"windows": [RunWindow(0, 4, 0.25)]}, "hours of intervals 0 to 4 used up"),
+        ({"windows": [RunWindow(1, 4, None, 0)], "min_down_s": 900.0}, "starts of intervals"),
+    ):
+        demand = [0.0, 60.0, 60.0, 60.0]
+        answer = solved(problem(area(4, demand), [unit("engine", 4, **change)]))
+        causes = [one.cause for one in answer.shortfalls if one.kind is ShortfallKind.UNSERVED]
+        assert any(word in cause for cause in causes), (change, causes)
+
+
+def test_a_wish_for_the_evening_is_kept_or_named() -> None:
+    wish = [0.0, 0.0, 0.0, 90.0]
+    dear = area(4, 10.0, import_limit_kw=200.0, import_price_usd_per_kwh=0.9)
+    full = solved(problem(dear, stores=[store("store", 4, energy_low_kwh=wish)]))
+    assert full.energy_kwh["store"][3] >= 90.0 - 1e-3
+    weak = area(4, 10.0, import_limit_kw=20.0, import_price_usd_per_kwh=0.9)
+    short = solved(problem(weak, stores=[store("store", 4, energy_low_kwh=wish)]))
+    (named,) = short.shortfalls
+    assert (named.kind, named.interval) == (ShortfallKind.STORE_HOUR, 3)
+    assert named.amount_kw == pytest.approx(90.0 - short.energy_kwh["store"][3], abs=1e-3)

@@ -26,7 +26,7 @@ from gridmuster.planning.problem import (
 from gridmuster.safety import Context, permits
 from gridmuster.signals import DeviceReading, Purpose, SwitchMode
 from gridmuster.state.snapshot import Snapshot
-from gridmuster.units import LHV_KWH_PER_UNIT
+from gridmuster.units import LHV_KWH_PER_UNIT, SECONDS_PER_HOUR
 
 #: Headroom kept beyond the loss of the largest infeed, share of need: what demand moves between
 #: two plans. Sets start within a minute, so errors of hours ahead are met when they show.
@@ -179,6 +179,8 @@ class ProblemMaker:
         # Longer than any minimum time is as good as for ever; alike sets then stay alike to the
         # planner, which decides alike sets as one.
         settled_s = max(device.min_up_s, device.min_down_s, grid.step_s)
+        # A run begun at the end of the plan goes on beyond it for its least time.
+        longest_h = grid.count * grid.step_h + device.min_up_s / SECONDS_PER_HOUR
         return PlanUnit(
             id=device.id,
             area=site.area,
@@ -200,12 +202,10 @@ class ProblemMaker:
             ramp_kw_per_s=device.ramp_fraction_per_s * device.rated_kw,
             start_delay_s=device.start_s + device.sync_s,
             must_run=device.must_run,
-            run_h_left=_if_it_can_bind(
-                permits.hours_left_h(device.permit, used_h), grid.count * grid.step_h
-            ),
+            run_h_left=_if_it_can_bind(permits.hours_left_h(device.permit, used_h), longest_h),
             fuel_left=_if_it_can_bind(
                 self._fuel_left(device, reading, context),
-                line.rate_per_h(device.rated_kw) * grid.count * grid.step_h,
+                line.rate_per_h(device.rated_kw) * longest_h,
             ),
             starts_left=self._starts_left(device, state),
             availability=device.reliability.availability,

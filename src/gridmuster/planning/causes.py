@@ -106,11 +106,14 @@ class _Capability:
         self.import_kw = one.import_limit_kw[t]
         self.units_kw = self.on_kw = self.waiting_kw = 0.0
         self.idle: list[str] = []
+        self.out: list[str] = []
         for group in groups:
             if group.area != area:
                 continue
             for member in group.members:
                 unit, high = problem.units[member], float(group.max_kw[t])
+                if any(span.first <= t < span.end for span in unit.maintenance):
+                    self.out.append(unit.id)
                 self.units_kw += high
                 if plan.on[member, t]:
                     self.on_kw += high
@@ -120,6 +123,12 @@ class _Capability:
         self.stores_kw = sum(
             store.discharge_kw[t] for store in problem.stores if store.area == one.id
         )
+        self.links_kw = 0.0
+        for number, link in enumerate(problem.links):
+            sent = float(plan.link[number, t])
+            if one.id in (link.from_area, link.to_area):
+                here = -sent if link.from_area == one.id else sent
+                self.links_kw += here * (1.0 - link.loss_fraction) if here > 0.0 else here
         self.renewables_kw = sum(
             renewable.available_kw[t]
             for renewable in problem.renewables
@@ -131,8 +140,6 @@ def _held_back(problem: PlanProblem, group: Group, plan: Schedule, member: int, 
     """Why a unit that could run in t does not."""
     unit, on = problem.units[member], plan.on[member]
     step_h = problem.step_s / 3600.0
-    if any(span.first <= t < span.end for span in unit.maintenance):
-        return "in maintenance"
     for window in unit.windows:
         part = slice(window.first, window.end)
         inside = window.first <= t < window.end
@@ -173,16 +180,21 @@ def _unserved(
 ) -> str:
     can = _Capability(problem, groups, plan, area, t)
     demand = problem.areas[area].demand_kw[t]
-    most = can.import_kw + can.units_kw + can.stores_kw + can.renewables_kw
+    most = can.import_kw + can.units_kw + can.stores_kw + can.renewables_kw + can.links_kw
     parts = (
         f"units {can.units_kw:.1f}, connection {can.import_kw:.1f}, stores {can.stores_kw:.1f}, "
         f"sun and wind {can.renewables_kw:.1f} kW"
     )
+    if problem.links:
+        parts += f", links {can.links_kw:.1f} kW"
     if demand > most:
-        return f"demand of {demand:.1f} kW is above all there is: {parts}"
+        out = f"; in maintenance: {_listed(can.out)}" if can.out else ""
+        return f"demand of {demand:.1f} kW is above all there is: {parts}{out}"
     reasons = []
     if can.idle:
         reasons.append("not on: " + _listed(can.idle))
+    if can.out:
+        reasons.append("in maintenance: " + _listed(can.out))
     given = sum(
         float(plan.discharge[number, t] - plan.charge[number, t])
         for number, store in enumerate(problem.stores)

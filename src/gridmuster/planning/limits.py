@@ -83,9 +83,11 @@ def _budgets(picture: AreaPicture, group: Group, number: int, on: np.ndarray) ->
         found.append(Limit(LimitKind.HOURS, unit.run_h_left, "h", text))
     if unit.fuel_left is not None:
         used, least = _fuel(picture, group, number, on)
-        if used > unit.fuel_left - least * (1.0 - WHOLE):
-            text = f"the plan burns {used:,.1f} of the {unit.fuel_left:,.1f} l or m3 it may use"
-            found.append(Limit(LimitKind.FUEL, unit.fuel_left, "l or m3", text))
+        coming = sum(one.amount for one in unit.fuel_deliveries)
+        if used > unit.fuel_left + coming - least * (1.0 - WHOLE):
+            may = unit.fuel_left + coming
+            text = f"the plan burns {used:,.1f} of the {may:,.1f} l or m3 it may use"
+            found.append(Limit(LimitKind.FUEL, may, "l or m3", text))
     started = int(np.maximum(np.diff(on, prepend=int(unit.initial_on)), 0).sum())
     if unit.starts_left is not None and started >= unit.starts_left:
         text = f"the plan starts it {started} times; {unit.starts_left} are left today"
@@ -146,7 +148,7 @@ def store_limits(picture: AreaPicture, number: int, t: int) -> list[Limit]:
 def area_limits(picture: AreaPicture, t: int) -> list[Limit]:
     """Limits that an area's connection is at."""
     name, limit = picture.area.id, float(picture.import_limit[t])
-    if limit <= TINY and float(picture.export_limit[t]) <= TINY:
+    if limit <= TINY and float(picture.export_limit[t]) <= TINY and not picture.links:
         text = f"{name} has no connection: its own sources only"
         return [Limit(LimitKind.ISLANDED, 0.0, "kW", text)]
     found = []
@@ -158,4 +160,14 @@ def area_limits(picture: AreaPicture, t: int) -> list[Limit]:
         found.append(
             Limit(LimitKind.EXPORT, most, "kW", f"{name} exports all it may, {most:,.0f} kW")
         )
+    for link in picture.links:
+        sent = picture.solution.link_kw[link.id][t]
+        most = (link.limit_kw if sent > 0.0 else link.back_limit_kw)[t]
+        if abs(sent) > TINY and abs(sent) >= most - TINY:
+            source, sink = link.from_area, link.to_area
+            if sent < 0.0:
+                source, sink = sink, source
+            kind = LimitKind.IMPORT if sink == name else LimitKind.EXPORT
+            text = f"{link.id} carries all it may from {source} to {sink}, {most:,.0f} kW"
+            found.append(Limit(kind, most, "kW", text))
     return found

@@ -13,7 +13,13 @@ import numpy as np
 
 from gridmuster.planning.linear import Floats
 from gridmuster.planning.objectives import Costs
-from gridmuster.planning.problem import PlanProblem, PlanSolution, PlanUnit, ShortfallKind
+from gridmuster.planning.problem import (
+    PlanLink,
+    PlanProblem,
+    PlanSolution,
+    PlanUnit,
+    ShortfallKind,
+)
 from gridmuster.planning.reserve import HOLD_H, RESPONSE_S
 from gridmuster.units import SECONDS_PER_HOUR
 
@@ -105,7 +111,12 @@ class AreaPicture:
         self.price = np.asarray(solution.price_usd_per_kwh[name], dtype=float)
         self.import_limit = np.asarray(self.area.import_limit_kw, dtype=float)
         self.export_limit = np.asarray(self.area.export_limit_kw, dtype=float)
-        self.demand = np.asarray(self.area.demand_kw, dtype=float)
+        self.links = [one for one in problem.links if name in (one.from_area, one.to_area)]
+        # What comes in over links, less what goes out, is taken as given.
+        arrives = sum((self._arrives(one, solution.link_kw) for one in self.links), np.zeros(count))
+        self.demand = np.asarray(self.area.demand_kw, dtype=float) - arrives
+        lent = solution.link_reserve_kw
+        self.borrowed = sum((self._arrives(one, lent) for one in self.links), np.zeros(count))
         self.unserved = np.zeros(count)
         self.surplus = np.zeros(count)
         for one in solution.shortfalls:
@@ -113,6 +124,13 @@ class AreaPicture:
                 self.unserved[one.interval] += one.amount_kw
             elif one.where == name and one.kind is ShortfallKind.SURPLUS:
                 self.surplus[one.interval] += one.amount_kw
+
+    def _arrives(self, link: PlanLink, sent: dict[str, list[float]]) -> Floats:
+        """What the area gets over a link, less what it gives, kW."""
+        kw = np.asarray(sent[link.id], dtype=float)
+        if link.from_area == self.area.id:
+            kw = -kw
+        return np.asarray(np.where(kw > 0.0, kw * (1.0 - link.loss_fraction), kw))
 
     def store_able_kw(self, number: int, hours: float) -> Floats:
         """What a store could give for so many hours, kW: its inverter, and energy above floor."""
@@ -161,7 +179,8 @@ class AreaPicture:
             name = self.problem.renewables[renewable].id
             able = able + np.asarray(self.solution.power_kw[name], dtype=float)
         largest = (on * self.high).max(axis=0, initial=0.0)
-        return able, largest + np.asarray(self.area.reserve_kw, dtype=float)
+        wanted = largest + np.asarray(self.area.reserve_kw, dtype=float)
+        return able, wanted - self.borrowed
 
     def reserve_missing_without(self, number: int | None) -> Floats:
         """Headroom missing to what is wanted, kW.
@@ -213,6 +232,7 @@ class AreaPicture:
                 float(costs.import_usd_per_kwh[t]),
             ),
         ]
+        found += self._over_links(t, into=True)
         for number in self.stores:
             store = self.problem.stores[number]
             given = self.solution.power_kw[store.id][t]
@@ -246,7 +266,7 @@ class AreaPicture:
         bought = Offer(grid, Source.GRID, float(self.bought[t]), float(costs.import_usd_per_kwh[t]))
         room = float(self.export_limit[t] - self.sold[t])
         sold = Offer(grid, Source.GRID, room, float(costs.export_usd_per_kwh[t]))
-        found += [missing, bought, sold]
+        found += [missing, bought, sold, *self._over_links(t, into=False)]
         for number in self.stores:
             found += self._less_from_store(number, t)
         for number in self.renewables:
@@ -255,6 +275,32 @@ class AreaPicture:
             found.append(Offer(one.id, Source.RENEWABLE, given, self.costs.renewables[number]))
         there = [offer for offer in found if offer.power_kw > TINY]
         return sorted(there, key=lambda offer: (-offer.usd_per_kwh, offer.id))
+
+    def _over_links(self, t: int, *, into: bool) -> list[Offer]:
+        """More that could come over links, or less that need, at the other area's price.
+
+        The price is that of the next kWh there, which is the least that more of it costs and the
+        most that less of it saves.
+        """
+        found = []
+        for link in self.links:
+            out = link.from_area == self.area.id
+            other = link.to_area if out else link.from_area
+            price = self.solution.price_usd_per_kwh[other][t]
+            flow = self.solution.link_kw[link.id][t] * (-1.0 if out else 1.0)
+            limit = (link.back_limit_kw if out else link.limit_kw)[t]
+            back_kw = (link.limit_kw if out else link.back_limit_kw)[t]
+            arrives = 1.0 - link.loss_fraction
+            coming = price / arrives + link.usd_per_kwh / arrives
+            going = price * arrives - link.usd_per_kwh
+            if into:
+                found.append(Offer(link.id, Source.GRID, max(-flow, 0.0), going))
+                spare = (limit - max(flow, 0.0)) * arrives
+                found.append(Offer(link.id, Source.GRID, spare, coming))
+            else:
+                found.append(Offer(link.id, Source.GRID, max(flow, 0.0) * arrives, coming))
+                found.append(Offer(link.id, Source.GRID, back_kw - max(-flow, 0.0), going))
+        return [offer for offer in found if offer.power_kw > TINY]
 
     def _less_from_store(self, number: int, t: int) -> list[Offer]:
         store = self.problem.stores[number]

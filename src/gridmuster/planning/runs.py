@@ -12,6 +12,8 @@ from gridmuster.planning.objectives import UnitCosts
 from gridmuster.planning.prepare import Group
 from gridmuster.planning.problem import PlanUnit
 from gridmuster.planning.reasons import Run
+from gridmuster.planning.starting import start_usd as starts_usd
+from gridmuster.units import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Best:
     output_kw: Floats
     cost_usd_per_h: Floats
     margin_usd_per_h: Floats
+    price_usd_per_kwh: Floats
 
 
 def best_output(unit: PlanUnit, costs: UnitCosts, group: Group, price: Floats) -> Best:
@@ -41,7 +44,7 @@ def best_output(unit: PlanUnit, costs: UnitCosts, group: Group, price: Floats) -
         output[t] = min(max(wanted, low), high)
         cost[t] = costs.hourly_usd + energy_usd_per_h(unit, costs.segment_usd_per_kwh, output[t])
     margin = np.where(group.allowed, price * output - cost, -np.inf)
-    return Best(output, cost, margin)
+    return Best(output, cost, margin, price)
 
 
 def span(on: Floats, t: int) -> tuple[int, int]:
@@ -70,8 +73,9 @@ def best_run(
 ) -> Run | None:
     """The run through an interval that would leave most at the plan's prices, the unit being off.
 
-    A run that touches the one before or after it saves a start, or has none of its own. Ramps and
-    budgets are not looked at: with them it could only leave less.
+    A run that touches the one before or after it saves a start, or has none of its own; one that
+    does not makes the next start warmer. Ramps and budgets are not looked at: with them it could
+    only leave less.
 
     Args:
         gap: the stretch in which the unit is off.
@@ -100,14 +104,35 @@ def best_run(
             free = touches or meets or end == gap.count
             if end - first < group.up and not free:
                 continue
-            starts = 1 - int(touches) - int(meets)
-            start_usd = starts * group.start_usd
+            start_usd = _starts_usd(gap, group, first, end)
             margin = _sum(best.margin_usd_per_h, total, first, end, step_h) - start_usd
+            margin += 0.0 if touches else _given_usd(gap, best, group, first, step_h)
             if found is None or margin > found.margin_usd + 1e-9:
                 energy = float(best.output_kw[first:end].sum()) * step_h
                 cost = float(best.cost_usd_per_h[first:end].sum()) * step_h + start_usd
                 found = Run(first, end, energy, cost, start_usd, margin)
     return found
+
+
+def _starts_usd(gap: Gap, group: Group, first: int, end: int) -> float:
+    """What a run in a gap adds to the cost of starts: its own, less what it spares the next."""
+    since = gap.first if gap.on_before else -1
+    touches = first == gap.first and gap.on_before
+    added = 0.0 if touches else group.starts.cost_usd(first, since)
+    if gap.on_after:
+        after = 0.0 if end == gap.end else group.starts.cost_usd(gap.end, end)
+        added += after - group.starts.cost_usd(gap.end, since)
+    return added
+
+
+def _given_usd(gap: Gap, best: Best, group: Group, first: int, step_h: float) -> float:
+    """What the power given while starting earns, where it is worth anything."""
+    power = group.starts.power_kw
+    begin = max(gap.first, first - len(power))
+    if begin == first or not len(power):
+        return 0.0
+    price = np.maximum(best.price_usd_per_kwh[begin:first], 0.0)
+    return float(np.dot(price, power[begin - first :])) * step_h
 
 
 def _sum(margin: Floats, total: Floats, first: int, end: int, step_h: float) -> float:
@@ -133,7 +158,11 @@ def run_in_plan(
         costs.hourly_usd + energy_usd_per_h(unit, slopes, float(kw)) for kw in power[first:end]
     ]
     started = first > 0 or not unit.initial_on
-    start_usd = costs.start_usd if started else 0.0
+    start_usd = 0.0
+    if started:
+        on_off = np.rint(on).astype(np.int64)
+        step_s = step_h * SECONDS_PER_HOUR
+        start_usd = float(starts_usd(unit, costs.class_usd, on_off, step_s)[first])
     energy = float(power[first:end].sum()) * step_h
     cost = sum(hourly) * step_h + start_usd
     earned = float(np.dot(price[first:end], power[first:end])) * step_h
