@@ -106,7 +106,7 @@ def test_a_feeder_narrows_an_activation_down_over_http_and_on_the_command_line(
         ({"polygon": [[0, 0], [1, 1], [1, 0], [0, 1]]}, 409, "crosses itself"),
         ({"polygon": [[0, 0], [1, 1]]}, 409, "at least 3"),
         ({"probability": 1.0}, 422, "0.9999"),
-        ({"colour": "red"}, 422, "Extra inputs"),
+        ({"colour": "red"}, 422, "is not known here"),
         ({"for_s": 8 * 86_400}, 409, "longer than 7 days"),
     ],
 )

@@ -199,11 +199,11 @@ def test_an_emergency_stop_and_its_reset_by_an_admin_alone(plant: LivePlant, ent
 def test_a_viewer_weighs_everything_and_gives_nothing(plant: LivePlant, enter: Enter) -> None:
     page = enter(Role.VIEWER)
     go(page, plant, "act?scope=area&target=north&action=emergency_stop")
-    expect(page.get_by_text("everything here can be weighed, nothing given")).to_be_visible()
+    expect(page.get_by_text("only an operator or admin can give it")).to_be_visible()
     stop = panel(page, "Emergency stop")
     weigh(stop)
     expect(stop.get_by_role("button", name=re.compile("^Arm: "))).to_be_disabled()
-    expect(stop.get_by_text("viewer is viewer; this needs operator.")).to_be_visible()
+    expect(stop.get_by_text("You are signed in as viewer; this needs operator.")).to_be_visible()
     for action in ("start", "stop", "release"):
         page.goto(f"{plant.url}/#/act?scope=device&target={GEN}&action={action}")
         box = panel(page, "Command devices")

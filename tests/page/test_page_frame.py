@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from live_plant import LivePlant
 from playwright.sync_api import Browser, Page, expect
@@ -89,7 +91,8 @@ def test_every_page_is_reached_on_a_phone(page: Page) -> None:
             menu.get_by_role("button").click()
         expect(link).to_be_in_viewport(ratio=1)
         link.click()
-        expect(link).to_have_attribute("aria-current", "page")
+        expect(page).to_have_url(re.compile(f"#/{name.lower()}$"))
+        expect(page.locator("main h1")).to_have_text(name)
 
 
 def test_an_address_that_leads_nowhere_says_so(page: Page, plant: LivePlant) -> None:

@@ -21,6 +21,7 @@ from gridmuster.console import (
     acknowledging,
     activating,
     auditing,
+    cleared,
     dossier,
     entering,
     intake,
@@ -39,6 +40,7 @@ from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Auth, Role
 from gridmuster.console.denied import Denied
 from gridmuster.console.doors import Entry
+from gridmuster.console.faultwords import fault_words
 from gridmuster.console.feed import MIN_INTERVAL_S, Feed
 from gridmuster.console.guard import Guard
 from gridmuster.console.idempotency import Answers
@@ -59,6 +61,7 @@ MAX_FAULTS = 20
 #: Every part of the API; the pages come last, since they answer to what is left.
 ROUTERS = (
     reading.router,
+    cleared.router,
     places.router,
     table.router,
     traces.router,
@@ -136,6 +139,7 @@ def _follow(app: FastAPI, plant: Plant, min_interval_s: float) -> None:
     app.state.trend = trend.Trend()
     app.state.feed.follow(app.state.trend.take)
     dossier.follow(app)
+    cleared.follow(app)
     app.state.counter = tallies.Counter(plant)
 
 
@@ -205,7 +209,7 @@ async def _validation_problem(request: Request, error: Exception) -> Response:
 def _fault(entry: Any) -> dict[str, Any]:
     fault = {
         "path": ".".join(str(part) for part in entry["loc"]),
-        "message": str(entry["msg"]).removeprefix("Value error, "),
+        "message": fault_words(entry),
     }
     given = entry.get("input")
     if isinstance(given, str | int | float | bool) and entry["type"] != "missing":

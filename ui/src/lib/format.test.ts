@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { energy, money, number, percent, power, price } from "./format";
+import { brief, energy, money, number, percent, power, price } from "./format";
 
 describe("what rounds to nothing", () => {
   it("has no sign, whatever its unit", () => {
@@ -21,4 +21,12 @@ describe("what is below nothing", () => {
     expect(number(-1234.5, 1)).toBe("\u22121,234.5");
     expect(power(-0.06)).toBe("\u22120.1 kW");
   });
+});
+
+it("tells the day only where it is not today's", () => {
+  const at = Date.UTC(2024, 6, 16, 3, 30);
+  expect(brief(at, "America/Chicago", at + 60_000)).toBe("22:30:00");
+  expect(brief(at, "America/Chicago", at + 7_200_000)).toBe("15 Jul, 22:30:00");
+  expect(brief(at, "UTC", null)).toBe("16 Jul, 03:30:00");
+  expect(brief(null, "UTC", at)).toBe("\u2013");
 });

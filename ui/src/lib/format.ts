@@ -104,6 +104,27 @@ export function instant(atMs: Maybe, zone: string): string {
   return known(atMs) ? format(zone, "full").format(atMs) : UNKNOWN;
 }
 
+const days = new Map<string, Intl.DateTimeFormat>();
+
+function day(atMs: number, zone: string): string {
+  let found = days.get(zone);
+  if (!found) {
+    found = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "2-digit", month: "short" });
+    days.set(zone, found);
+  }
+  return found.format(atMs);
+}
+
+/** The time, with the day before it where that is not today's.
+ *
+ * @param nowMs plant time now; unknown: the day is told.
+ */
+export function brief(atMs: Maybe, zone: string, nowMs: Maybe): string {
+  if (!known(atMs)) return UNKNOWN;
+  const of = day(atMs, zone);
+  return known(nowMs) && of === day(nowMs, zone) ? clock(atMs, zone) : `${of}, ${clock(atMs, zone)}`;
+}
+
 /** The same instant in UTC, for a tooltip. */
 export function utc(atMs: Maybe): string {
   return known(atMs) ? `${new Date(atMs).toISOString().slice(0, 19).replace("T", " ")} UTC` : UNKNOWN;

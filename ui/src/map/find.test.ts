@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { listed, passing } from "./find";
+import { byGravity, listed, passing } from "./find";
 import { Places } from "./sites.svelte";
 
 const places = new Places({
@@ -46,4 +46,10 @@ describe("a feeder chosen on the map", () => {
     expect(found({ feeder: 1, text: "tower" })).toEqual([2]);
     expect(found({ feeder: 0, area: 1 })).toEqual([]);
   });
+});
+
+it("the gravest sites come first, those alike in their order", () => {
+  const hits = Uint32Array.of(0, 1, 2, 4, 5);
+  expect([...byGravity(hits, Uint8Array.of(0, 7, 3, 7, 7, 0))]).toEqual([1, 4, 2, 0, 5]);
+  expect([...byGravity(new Uint32Array(), new Uint8Array())]).toEqual([]);
 });

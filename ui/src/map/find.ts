@@ -58,3 +58,21 @@ export function listed(shown: Uint8Array | null, count: number): Uint32Array {
   }
   return found.subarray(0, length);
 }
+
+/** The same sites, the gravest state first; those alike stay in their order.
+ *
+ * @param codes each site's state, larger is graver.
+ */
+export function byGravity(hits: Uint32Array, codes: Uint8Array): Uint32Array {
+  const starts = new Uint32Array(257);
+  const rank = (site: number): number => 255 - (codes[site] ?? 0);
+  for (const site of hits) starts[rank(site) + 1]! += 1;
+  for (let n = 1; n < starts.length; n += 1) starts[n]! += starts[n - 1]!;
+  const sorted = new Uint32Array(hits.length);
+  for (const site of hits) {
+    const place = rank(site);
+    sorted[starts[place]!] = site;
+    starts[place]! += 1;
+  }
+  return sorted;
+}

@@ -297,16 +297,18 @@ function drawMarks(u: uPlot, marks: { usd: number; label: string; type: string }
   ctx.font = `${11 * ratio}px system-ui, 'Liberation Sans', sans-serif`;
   ctx.textBaseline = "bottom";
   ctx.textAlign = "right";
-  let taken = Infinity;
+  let [taken, edge] = [Infinity, right];
   for (const { y, label } of lines) {
-    // A label needs a line's height to itself; the table of costs is told in words as well.
-    if (taken - y < 13 * ratio || y - bbox.top < 12 * ratio) continue;
-    taken = y;
     const width = ctx.measureText(label).width + 8 * ratio;
+    // Where lines are close, their labels stand side by side, on the line that is told first.
+    if (taken - y < 13 * ratio) edge -= width;
+    else [taken, edge] = [y, right - width];
+    if (edge < bbox.left) continue;
+    const foot = Math.max(taken, bbox.top + 14 * ratio);
     ctx.fillStyle = veil("--panel", 0.85);
-    ctx.fillRect(right - width, y - 14 * ratio, width, 13 * ratio);
+    ctx.fillRect(edge, foot - 14 * ratio, width, 13 * ratio);
     ctx.fillStyle = colour("--dim");
-    ctx.fillText(label, right - 4 * ratio, y - 1);
+    ctx.fillText(label, edge + width - 4 * ratio, foot - 1);
   }
   ctx.restore();
 }
