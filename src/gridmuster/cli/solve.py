@@ -50,13 +50,14 @@ def solve(
 ) -> None:
     """Plan others' case: cost, proven bound, gap; exit code 1 without a feasible plan."""
     from gridmuster.planning.cases.dispatch_case import DispatchCase
-    from gridmuster.planning.cases.dispatch_solving import solve_dispatch
     from gridmuster.planning.cases.solving import CaseLimits, solve_copies
 
     case = _read(case_file, file_format)
     limits = CaseLimits(gap, time_limit, threads)
     more: dict[str, object] = {}
     if isinstance(case, DispatchCase):
+        from gridmuster.planning.cases.dispatch_solving import solve_dispatch
+
         dispatched = solve_dispatch(case.repeated(copies), limits)
         answer, more = dispatched.whole, dispatched.figures()
     else:

@@ -71,7 +71,7 @@ class ValveAnswer:
         cost: of that, USD/h.
         lower_bound: proven, USD/h.
         price_usd_per_mwh: price of the Lagrangian's best bound.
-        cells: of the last pass.
+        cells: of the last pass; 0 without one.
     """
 
     power_mw: tuple[float, ...]
@@ -272,26 +272,28 @@ class ValveSearch:
             gap: relative gap at which to stop.
             allowed: whether a pass of so many operations may be made.
         """
-        cells = FIRST_CELLS
+        cells, done = FIRST_CELLS, 0
         while self.cost - self.lower_bound > gap * abs(self.cost) and cells <= MOST_CELLS:
             points = sum(len(kind.members) * len(kind.points_mw) for kind in self._kinds)
             if not allowed(float(cells) * points * (len(self._kinds).bit_length() + 1)):
                 break
             self._pass(cells)
-            cells *= FINER
+            cells, done = cells * FINER, cells
         return ValveAnswer(
-            self.power_mw, self.cost, min(self.lower_bound, self.cost), self.price, cells // FINER
+            self.power_mw, self.cost, min(self.lower_bound, self.cost), self.price, done
         )
 
     def _pass(self, cells: int) -> None:
         least_mw = sum(unit.min_mw for unit in self._units)
         width = max(self._demand_mw - least_mw, 1e-9) / (cells - 1)
         steps = [self._steps(kind, width) for kind in self._kinds]
-        # What is dearer than the best dispatch known, by more than the lowering, is out.
-        cut = self.cost - self._base + 1e-9 * abs(self.cost)
+        # All but the free unit cost at least nil above the price's least, and that one at most
+        # the lowering less: what is beyond both together is no cheaper than the best one known.
+        known = self.cost - self._base
+        cut = known + self.lowered_usd + 1e-9 * abs(self.cost)
         start = np.full(cells + 1, inf)
         start[0] = 0.0
-        bound = inf
+        bound = known
         found: list[tuple[float, int, int]] = []
         for number, others in _without_each(steps, start, cut):
             low, best, at = self._free(steps, number, others, width, cut)
@@ -299,7 +301,7 @@ class ValveSearch:
             found.append((best, number, at))
         self.lower_bound = max(self.lower_bound, self._base + bound - self.lowered_usd)
         for best, number, at in sorted(found)[:2]:
-            if at >= 0 and best < cut:
+            if at >= 0 and best < known:
                 self._take(self._traced(steps, number, at, cells + 1))
 
     def _steps(self, kind: Kind, width: float) -> _Steps:
