@@ -163,7 +163,7 @@ def test_the_push_alone_brings_a_band_home(monkeypatch: pytest.MonkeyPatch) -> N
         "made", "UTC", {"x": column(shifted, history.column("x").known_ms.astype(float))}
     )
     monkeypatch.setattr(calibration, "PUSH", 0.01)
-    monkeypatch.setattr(calibration, "REFRESH_H", 10**6)
+    monkeypatch.setattr(calibration, "REFRESH_H", 24 * 190)
     told = Calibrator(moved, "x", asks, given_).run()
     late = slice(150 * 24, None)
     truth = moved.truth("x", asks.start_ms)[late]

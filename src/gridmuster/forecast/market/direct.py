@@ -84,11 +84,13 @@ def direct(
     row = from_row
     while row < len(asks):
         fit_ms = int(asks.issue_ms[row])
-        end = int(np.searchsorted(asks.issue_ms, fit_ms + REFIT_DAYS * MS_PER_DAY, side="left"))
-        end = max(end, row + 1)
         if told is not None:
             told("trees", row - from_row, len(asks) - from_row)
         fitted = _fit(history, target, asks, known, fit_ms, chosen)
+        # With too little to learn from, the next day is tried.
+        days = REFIT_DAYS if fitted is not None else 1
+        end = int(np.searchsorted(asks.issue_ms, fit_ms + days * MS_PER_DAY, side="left"))
+        end = max(end, row + 1)
         if fitted is not None:
             lot = slice(row, end)
             points[lot] = known.reference[lot] + fitted[0](known.matrix[lot])
