@@ -160,7 +160,12 @@ def _allowed(one: PlanUnit, on: tuple[int, ...], step_s: float) -> bool:
         return False
     if one.starts_left is not None and starts > one.starts_left:
         return False
-    return one.run_h_left is None or sum(on) * step_s / 3600.0 <= one.run_h_left + 1e-9
+    # A run begun near the end goes on beyond it for its least time.
+    up = max(1, math.ceil(one.min_up_s / step_s - 1e-9))
+    begun = [t for t in range(len(on)) if on[t] and not (on[t - 1] if t else one.initial_on)]
+    tail = max((t + up - len(on) for t in begun), default=0)
+    hours = (sum(on) + max(tail, 0)) * step_s / 3600.0
+    return one.run_h_left is None or hours <= one.run_h_left + 1e-9
 
 
 def interval_usd(case: PlanProblem, on: tuple[int, ...], t: int) -> float:

@@ -382,7 +382,7 @@ def test_maintenance_and_spent_windows_are_named_as_causes() -> None:
     for change, word in (
         ({"maintenance": [Span(0, 4)]}, "in maintenance"),
         ({"windows": [RunWindow(0, 4, 0.25)]}, "hours of intervals 0 to 4 used up"),
-        ({"windows": [RunWindow(1, 4, None, 0)], "min_down_s": 900.0}, "starts of intervals"),
+        ({"windows": [RunWindow(0, 4, None, 0)]}, "starts of intervals 0 to 4 used up"),
     ):
         demand = [0.0, 60.0, 60.0, 60.0]
         answer = solved(problem(area(4, demand), [unit("engine", 4, **change)]))

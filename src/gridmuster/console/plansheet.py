@@ -35,7 +35,11 @@ MAX_SHORTFALLS: Final = 200
 #: Answers kept encoded, for all clients.
 MAX_ANSWERS: Final = 64
 TYPES: Final = tuple(kind.value for kind in DeviceType)
-ENERGY_WISHES: Final = (ShortfallKind.STORE_END, ShortfallKind.STORE_FLOOR)
+ENERGY_WISHES: Final = (
+    ShortfallKind.STORE_END,
+    ShortfallKind.STORE_FLOOR,
+    ShortfallKind.STORE_HOUR,
+)
 
 
 class PlanAreaRow(Struct, frozen=True):
@@ -302,9 +306,16 @@ class PlanSheet:
             at_ms=self.problem.start_ms + run[0].interval * self.problem.step_s * MS_PER_S,
             intervals=len(run),
             amount=worst.amount_kw,
-            unit="kWh" if worst.kind in ENERGY_WISHES else "kW",
+            unit=_unit(worst.kind),
             cause=worst.cause,
         )
+
+
+def _unit(kind: ShortfallKind) -> str:
+    """What a shortfall's amount is counted in."""
+    if kind is ShortfallKind.EMISSION:
+        return "kg"
+    return "kWh" if kind in ENERGY_WISHES else "kW"
 
 
 def _teller(problem: PlanProblem, time_zone: str) -> Callable[[int], str]:

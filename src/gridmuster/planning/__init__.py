@@ -6,29 +6,41 @@ independent judge of plans.
 """
 
 from gridmuster.planning.problem import (
+    Delivery,
+    EmissionCap,
     PlanArea,
     PlanLimits,
+    PlanLink,
     PlanProblem,
     PlanRenewable,
     PlanSolution,
     PlanStore,
     PlanUnit,
+    RunWindow,
     Shortfall,
     ShortfallKind,
+    Span,
+    StartClass,
     Weights,
 )
 from gridmuster.planning.solve import solve
 
 __all__ = [
+    "Delivery",
+    "EmissionCap",
     "PlanArea",
     "PlanLimits",
+    "PlanLink",
     "PlanProblem",
     "PlanRenewable",
     "PlanSolution",
     "PlanStore",
     "PlanUnit",
+    "RunWindow",
     "Shortfall",
     "ShortfallKind",
+    "Span",
+    "StartClass",
     "Weights",
     "solve",
 ]
