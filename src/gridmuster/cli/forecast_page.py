@@ -16,7 +16,7 @@ from gridmuster.units import MS_PER_HOUR
 Floats = NDArray[np.float64]
 
 WIDTH, HEIGHT = 860, 260
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 14, 34
+LEFT, RIGHT, TOP, BOTTOM = 56, 24, 24, 34
 #: Okabe and Ito's palette, safe for the colour-blind.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 STYLE = """
@@ -98,7 +98,7 @@ def _steps(low: float, high: float) -> list[float]:
     size = 10.0 ** np.floor(np.log10(rough))
     step = size * next(k for k in (1.0, 2.0, 5.0, 10.0) if k * size >= rough)
     first = np.ceil(low / step) * step
-    return [round(float(v), 10) for v in np.arange(first, high + 1e-9 * step, step)]
+    return [round(float(v), 10) + 0.0 for v in np.arange(first, high + 1e-9 * step, step)]
 
 
 def page(found: Sequence[Backtest], horizon: str) -> str:
@@ -130,7 +130,7 @@ def _section(made: Backtest) -> str:
         f"<h2>{escape(made.area)}</h2><p>{len(asks):,} intervals, {span}; {escape(made.unit)}; "
         f"a spike is a value above {made.spike:,.1f}.</p>",
         _table(made),
-        "<h3>The wildest week and the last: median, 50 % and 90 % band, and what came</h3>",
+        "<h3>The wildest week and the last: median, 50 % and 90 % band (blue), what came (black)</h3>",
     ]
     parts += [_fan(made, week) for week in _weeks(made)]
     parts += [
@@ -258,7 +258,7 @@ def _by_hour(made: Backtest) -> str:
         width = 2.4 if number == 0 else 1.2
         text += axes.line(hours.astype(float), line, f'stroke="{colour}" stroke-width="{width}"')
         text += (
-            f'<text x="{LEFT + 10 + 120 * number}" y="{TOP + 8}" fill="{colour}" '
+            f'<text x="{LEFT + 60 + 120 * number}" y="11" fill="{colour}" '
             f'font-weight="600">{escape(name)}</text>'
         )
     return text + "</svg>"
