@@ -130,7 +130,7 @@ def _section(made: Backtest) -> str:
         f"<h2>{escape(made.area)}</h2><p>{len(asks):,} intervals, {span}; {escape(made.unit)}; "
         f"a spike is a value above {made.spike:,.1f}.</p>",
         _table(made),
-        "<h3>The wildest week and the last: median, 50 % and 90 % band (blue), what came (black)</h3>",
+        "<h3>The wildest week and the last: median, bands of 50 and 90 %; black: what came</h3>",
     ]
     parts += [_fan(made, week) for week in _weeks(made)]
     parts += [
