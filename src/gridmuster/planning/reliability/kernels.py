@@ -78,6 +78,54 @@ def multiply(real: Floats, imag: Floats, by_real: Floats, by_imag: Floats, count
 
 
 @compiled
+def factor(
+    real: Floats,
+    imag: Floats,
+    lost: Ints,
+    odds: Floats,
+    run_first: Ints,
+    run_at: Ints,
+    period: int,
+) -> None:
+    """Characteristic function of one unit.
+
+    Args:
+        real, imag: what was there is lost, shape (frequencies,).
+        lost, odds: of its states, losses modulo ``period``.
+        run_first, run_at, period: see `rotate_add`.
+    """
+    real[:] = 0.0
+    imag[:] = 0.0
+    for state in range(len(lost)):
+        if lost[state] == 0:
+            real += odds[state]
+        else:
+            rotate_add(real, imag, odds[state], lost[state], run_first, run_at, period)
+
+
+@compiled
+def total(
+    real: Floats, imag: Floats, cos: Floats, sin: Floats, kernel: Floats, out: Floats
+) -> None:
+    """Sums over frequencies of one hour.
+
+    Args:
+        real, imag: the characteristic function, shape (frequencies,).
+        cos, sin: the hour's phase by frequency.
+        kernel: see `invert`.
+        out: sums for odds and energy, and of absolute values; nil before, shape (4,).
+    """
+    for at in range(len(real)):
+        one = real[at] * cos[at] - imag[at] * sin[at]
+        two = real[at] * sin[at] + imag[at] * cos[at]
+        large = abs(one) + abs(two)
+        out[0] += one * kernel[0, at] - two * kernel[1, at]
+        out[1] += one * kernel[2, at] - two * kernel[3, at]
+        out[2] += large * (abs(kernel[0, at]) + abs(kernel[1, at]))
+        out[3] += large * (abs(kernel[2, at]) + abs(kernel[3, at]))
+
+
+@compiled
 def invert(
     first: Ints,
     lost: Ints,
@@ -136,28 +184,14 @@ def invert(
                 imag[level] = imag[level - 1]
             for item in range(node_first[node], node_first[node + 1]):
                 unit = node_unit[item]
-                by_real[:] = 0.0
-                by_imag[:] = 0.0
-                for state in range(first[unit], first[unit + 1]):
-                    if lost[state] == 0:
-                        by_real += odds[state]
-                    else:
-                        rotate_add(
-                            by_real, by_imag, odds[state], lost[state], run_first, run_at, period
-                        )
+                part = slice(first[unit], first[unit + 1])
+                factor(by_real, by_imag, lost[part], odds[part], run_first, run_at, period)
                 multiply(real[level], imag[level], by_real, by_imag, count[unit])
         for hour in range(leaf_first[leaf], leaf_first[leaf + 1]):
             cos[:] = 0.0
             sin[:] = 0.0
             rotate_add(cos, sin, 1.0, phase[hour], run_first, run_at, period)
-            for at in range(size):
-                one = real[depth, at] * cos[at] - imag[depth, at] * sin[at]
-                two = real[depth, at] * sin[at] + imag[depth, at] * cos[at]
-                large = abs(one) + abs(two)
-                out[0, hour] += one * kernel[0, at] - two * kernel[1, at]
-                out[1, hour] += one * kernel[2, at] - two * kernel[3, at]
-                out[2, hour] += large * (abs(kernel[0, at]) + abs(kernel[1, at]))
-                out[3, hour] += large * (abs(kernel[2, at]) + abs(kernel[3, at]))
+            total(real[depth], imag[depth], cos, sin, kernel, out[:, hour])
     return out
 
 
