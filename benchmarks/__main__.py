@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import adequacy, console, day, decomposition, live, market, plan
+from benchmarks import adequacy, console, day, decomposition, dispatch, live, market, plan
 from benchmarks.rows import Benchmark, Row, as_dicts, machine, table, write_page
 
 
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "plan": _plans,
     "adequacy": adequacy.run,
     "decomposition": decomposition.run,
+    "dispatch": dispatch.run,
     "day": day.run,
     "day-ahead-price": market.days_ahead,
     "real-time-price": market.real_time,
