@@ -123,7 +123,9 @@ def _fit(
     rows = rows[:: -(-len(rows) // MOST_ROWS)]
     outcome = history.gather(target, asks.start_ms[rows], np.array(fit_ms))
     departure = outcome - known.reference[rows]
-    inputs = known.matrix[rows]
+    # A column of which nothing is known (a lead beyond what is published) cannot be put in bins.
+    usable = np.isfinite(known.matrix[rows]).any(axis=0)
+    inputs = known.matrix[rows][:, usable]
 
     def trees(loss: str, rounds: int) -> HistGradientBoostingRegressor:
         return HistGradientBoostingRegressor(
@@ -141,4 +143,7 @@ def _fit(
     miss = np.abs(departure - middle.predict(inputs))
     floor = 0.05 * float(np.median(miss)) + 1e-9
     size = trees("squared_error", settings.rounds // 2).fit(inputs, np.log(miss + floor))
-    return middle.predict, size.predict
+    return (
+        lambda given: np.asarray(middle.predict(given[:, usable])),
+        lambda given: np.asarray(size.predict(given[:, usable])),
+    )
