@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 if TYPE_CHECKING:
@@ -20,6 +25,8 @@ app = typer.Typer(no_args_is_help=True)
 
 #: No feasible schedule, or one that breaks a rule.
 EXIT_NO = 1
+#: Name of the thread in which branch and bound runs (`planning.cases.lane`).
+BOUND_THREAD = "bound"
 
 
 class CaseFormat(StrEnum):
@@ -29,6 +36,14 @@ class CaseFormat(StrEnum):
     PGLIB_UC = "pglib-uc"
     KAZARLIS = "kazarlis"
     ED = "ed"
+
+
+class CaseMethod(StrEnum):
+    """How a case is solved."""
+
+    AUTO = "auto"
+    MILP = "milp"
+    DECOMPOSITION = "decomposition"
 
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE.json", help="A case.")]
@@ -42,6 +57,7 @@ def solve(
     case_file: CaseFile,
     file_format: Whose = CaseFormat.AUTO,
     copies: Copies = 1,
+    method: Annotated[CaseMethod, typer.Option(help="How to solve.")] = CaseMethod.AUTO,
     gap: Annotated[float, typer.Option(min=0.0, help="Relative gap at which to stop.")] = 1e-3,
     time_limit: Annotated[float, typer.Option(min=0.1, help="Most wall time, s.")] = 100.0,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the solver.")] = 2,
@@ -49,28 +65,54 @@ def solve(
     as_json: AsJson = False,
 ) -> None:
     """Plan others' case: cost, proven bound, gap; exit code 1 without a feasible plan."""
+    from gridmuster.clock import stopwatch_s
+
+    began_s = stopwatch_s()
     from gridmuster.planning.cases.dispatch_case import DispatchCase
     from gridmuster.planning.cases.solving import CaseLimits, solve_copies
 
     case = _read(case_file, file_format)
-    limits = CaseLimits(gap, time_limit, threads)
+    # Reading is part of the time given.
+    read_s = stopwatch_s() - began_s
+    limits = CaseLimits(gap, max(time_limit - read_s, 0.05), threads, method.value)
     more: dict[str, object] = {}
     if isinstance(case, DispatchCase):
         from gridmuster.planning.cases.dispatch_solving import solve_dispatch
 
+        _refuse_method(case_file, method)
         dispatched = solve_dispatch(case.repeated(copies), limits)
         answer, more = dispatched.whole, dispatched.figures()
     else:
         with _progress() as told:
             answer = solve_copies(case, copies, limits, told)
+    answer = replace(answer, seconds=answer.seconds + read_s)
     if out is not None:
-        out.write_text(_schedule_text(answer.schedule))
+        out.write_bytes(_schedule_bytes(answer.schedule))
     if as_json:
         typer.echo(json.dumps(_figures(answer) | more))
     else:
         _show(answer)
-    if not answer.judgement.feasible:
-        raise typer.Exit(EXIT_NO)
+    _leave(0 if answer.judgement.feasible else EXIT_NO)
+
+
+def _refuse_method(case_file: Path, method: CaseMethod) -> None:
+    from gridmuster.errors import PlanningError
+
+    if method is not CaseMethod.AUTO:
+        raise PlanningError(
+            f"{case_file}: --method {method.value} is for unit commitment; this is an economic "
+            "dispatch, which has one method; leave --method out"
+        )
+
+
+def _leave(code: int) -> None:
+    """End at once: a solver told to stop may need some more seconds to notice."""
+    if any(thread.name == BOUND_THREAD for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command("check-schedule")
@@ -123,7 +165,7 @@ def _read_schedule(path: Path) -> Schedule:
     from gridmuster.planning.cases.case import Schedule
 
     try:
-        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        document: dict[str, Any] = msgspec.json.decode(path.read_bytes())
         return Schedule(
             document["commitment"], document["power_mw"], document.get("renewable_mw", {})
         )
@@ -134,8 +176,8 @@ def _read_schedule(path: Path) -> Schedule:
         ) from error
 
 
-def _schedule_text(schedule: Schedule) -> str:
-    return json.dumps(
+def _schedule_bytes(schedule: Schedule) -> bytes:
+    return msgspec.json.encode(
         {
             "commitment": schedule.commitment,
             "power_mw": schedule.power_mw,

@@ -159,6 +159,16 @@ class Case:
             for name in group.names:
                 yield name, group.unit
 
+    def one_by_one(self) -> Case:
+        """The case with units that a ramp can bind in groups of one; names stay."""
+        groups: list[Group] = []
+        for group in self.thermal:
+            if group.unit.free or group.count == 1:
+                groups.append(group)
+            else:
+                groups += [Group(group.unit, (name,)) for name in group.names]
+        return replace(self, thermal=tuple(groups))
+
     def repeated(self, copies: int) -> Case:
         """The case with every unit ``copies`` times (``NAME#1`` ...) and as much demand."""
         if copies == 1:

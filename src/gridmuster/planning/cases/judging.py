@@ -96,11 +96,11 @@ def judge(case: Case, schedule: Schedule) -> Judgement:
             given[hour] += row.power[hour] * row.count
             spare[hour] += row.headroom[hour] * row.count
     for source in case.renewable:
-        row = schedule.renewable_mw.get(source.name)
-        if row is None or len(row) != hours:
+        given_mw = schedule.renewable_mw.get(source.name)
+        if given_mw is None or len(given_mw) != hours:
             found.note(f"{source.name}: no schedule of {hours} hours")
             continue
-        for hour, power_mw in enumerate(row):
+        for hour, power_mw in enumerate(given_mw):
             given[hour] += power_mw
             over = max(source.min_mw[hour] - power_mw, power_mw - source.max_mw[hour])
             found.excess(source.name, hour, "outside what is available", over, case.copies)

@@ -21,9 +21,13 @@ class BoundLane:
         arrays: the model.
         start: a known plan, or None.
         time_limit_s: most wall time, s.
+        threads: threads of HiGHS.
     """
 
-    def __init__(self, arrays: LinearArrays, start: Start | None, time_limit_s: float) -> None:
+    def __init__(
+        self, arrays: LinearArrays, start: Start | None, time_limit_s: float, threads: int = 1
+    ) -> None:
+        self._threads = threads
         self._arrays = arrays
         self._start = start
         self._time_limit_s = time_limit_s
@@ -32,7 +36,7 @@ class BoundLane:
         self._bound = -INF
         self._found: Floats | None = None
         self._finished = False
-        self._thread = threading.Thread(target=self._run, name="bound", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="bound")
         self._thread.start()
 
     def bound(self) -> float:
@@ -61,7 +65,7 @@ class BoundLane:
         self._thread.join(STOP_S)
 
     def _run(self) -> None:
-        solver = loaded_solver(self._arrays, 1)
+        solver = loaded_solver(self._arrays, self._threads)
         solver.setOptionValue("time_limit", self._time_limit_s)
         solver.setOptionValue("mip_rel_gap", 0.0)
         solver.setOptionValue("mip_abs_gap", 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ FIRST_CELLS, MORE_CELLS, TRIES = 100, 4, 4
 CELLS = 900
 #: Gap of a part at which to stop, as a share of the gap asked for, least and most, of the bound.
 PART_GAP, LEAST_GAP, MOST_GAP = 0.2, 2e-5, 3e-4
+#: Gap of the first plan of a mixture.
+FIRST_GAP = 4e-4
 #: A dive holds groups that follow one schedule to this share, and at least one in so many of the
 #: broken ones.
 SURE, BATCH = 0.9, 4
@@ -65,6 +68,7 @@ class PlanSearch:
         self._limits = limits_of(pricing)
         self._left_s = left_s
         self._part_s = PART_S
+        self._lock = threading.Lock()
 
     @property
     def cost(self) -> float:
@@ -74,29 +78,41 @@ class PlanSearch:
     def offer(self, plan: Classes) -> bool:
         """Take a plan if it can be dispatched and costs less; whether it was taken."""
         found = dispatched(self.pricing, plan, max(self._left_s(), 1.0))
-        if found is None or found.cost >= self.cost - 1e-9 * abs(self.cost):
+        if found is None:
             return False
-        self.best = found
-        return True
+        with self._lock:
+            if found.cost >= self.cost - 1e-9 * abs(found.cost):
+                return False
+            self.best = found
+            return True
+
+    def learn(self, mix: Mix) -> None:
+        """Take the prices of a mixture for what tells which cells are in doubt."""
+        self.regret = self._regret(mix)
 
     def round(self, mix: Mix) -> bool:
         """Make a mixture whole: its broken groups and the most indifferent cells are open."""
-        if_off, if_on = self.pricing.regrets(mix.prices)
-        self.regret = np.minimum(np.abs(if_off - if_on), 1e15)
+        regret = self._regret(mix)
         cells = FIRST_CELLS
         for _ in range(TRIES):
             if self._left_s() <= 0.0:
                 return False
-            mask = self._below(cells)
-            classes, rest = rounded(self.pricing, self._limits, mix, mask)
+            mask = _below(regret, cells)
+            classes, rest = rounded(self.pricing, self._limits, mix, mask, CELLS)
             kept, more = opened(self.pricing, self._limits, classes, mask)
             both = _both(rest, more)
-            if self._solve(kept, both, None, min(self._left_s() / 2.0, 4.0 * self._part_s)):
+            limit_s = min(self._left_s() / 2.0, 2.0 * self._part_s)
+            if self._solve(kept, both, None, limit_s, FIRST_GAP):
                 return True
             if self.best is not None:
                 return False
             cells *= MORE_CELLS
         return False
+
+    def _regret(self, mix: Mix) -> Floats:
+        """What it costs at the least to have a unit of a group on instead of off or off instead."""
+        if_off, if_on = self.pricing.regrets(mix.prices)
+        return np.asarray(np.minimum(np.abs(if_off - if_on), 1e15))
 
     def dive(self, search: PriceSearch, mix: Mix) -> Mix | None:
         """Hold broken groups at the schedule they follow most, and let prices follow.
@@ -147,7 +163,7 @@ class PlanSearch:
             yield Turn(
                 "doubt", (self._numbers() != _mixed(mix, self.regret.shape)) | broken[:, None]
             )
-            yield Turn("cheap", self._below(CELLS // 2))
+            yield Turn("cheap", _below(self.regret, CELLS // 2))
             share = max(share // 2, 2)
 
     def turn(self, turn: Turn) -> bool:
@@ -162,18 +178,12 @@ class PlanSearch:
         kept, opening = opened(self.pricing, self._limits, best.plan, mask)
         if not len(opening.group):
             return False
-        return self._solve(kept, opening, best.plan, min(self._left_s(), self._part_s))
+        limit_s = min(self._left_s(), self._part_s)
+        return self._solve(kept, opening, best.plan, limit_s, self._part_gap)
 
     def longer(self) -> None:
         """Give parts more time from now on."""
         self._part_s *= LONGER
-
-    def _below(self, cells: int) -> Mask:
-        """The most indifferent cells, fewer where many are alike."""
-        if cells >= self.regret.size:
-            return np.ones(self.regret.shape, dtype=bool)
-        edge = np.partition(self.regret.ravel(), cells)[cells]
-        return np.asarray(self.regret < edge)
 
     def _numbers(self) -> Floats:
         """How many of each group are on in the best plan."""
@@ -184,13 +194,18 @@ class PlanSearch:
         return found
 
     def _solve(
-        self, kept: Classes, opening: Open, known: Classes | None, time_limit_s: float
+        self,
+        kept: Classes,
+        opening: Open,
+        known: Classes | None,
+        time_limit_s: float,
+        gap: float,
     ) -> bool:
         model = partial(self.pricing, kept, opening)
         start = None if known is None else _start(self.pricing, model, opening, known)
         outcome = mixed_integer(
             model.arrays,
-            absolute_gap=self._part_gap * abs(self.bound),
+            absolute_gap=gap * abs(self.bound),
             time_limit_s=time_limit_s,
             node_limit=None,
             threads=1,
@@ -200,6 +215,14 @@ class PlanSearch:
         if outcome.values is None:
             return False
         return self.offer(joined(self.pricing, kept, model, opening, outcome.values))
+
+
+def _below(regret: Floats, cells: int) -> Mask:
+    """The most indifferent cells, fewer where many are alike."""
+    if cells >= regret.size:
+        return np.ones(regret.shape, dtype=bool)
+    edge = np.partition(regret.ravel(), cells)[cells]
+    return np.asarray(regret < edge)
 
 
 def _broken(mix: Mix, held: set[int]) -> list[tuple[float, int, Ints]]:

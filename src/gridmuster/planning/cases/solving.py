@@ -6,8 +6,10 @@ and judged by `judging`, which knows nothing of the model.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -31,11 +33,10 @@ ROUNDING = 1e-9
 KEPT_BACK = 0.02
 #: Units times hours up to which branch and bound is worth its root.
 WHOLE_CELLS = 60_000
-#: A plan better by this share of the gap between plan and bound is worth starting it anew, and
-#: it is not started anew before so many s.
-ANEW, ANEW_S = 0.2, 8.0
 #: A cycle of neighbourhoods without a better plan is enough for one thread.
 IDLE = 20
+
+Method = Literal["auto", "milp", "decomposition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,14 @@ class CaseLimits:
         gap: relative gap at which to stop.
         time_limit_s: most wall time, s.
         threads: threads of the solver.
+        method: ``milp`` is branch and bound alone; ``decomposition`` is prices and plans near
+            them, bounded by the prices alone; ``auto`` has both.
     """
 
     gap: float = 1e-3
     time_limit_s: float = 100.0
     threads: int = 2
+    method: Method = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,10 @@ def solve_case(
     Returns:
         The best plan found, judged, with a valid lower bound; never raises for lack of time.
     """
-    return _CaseSearch(case, CaseLimits() if limits is None else limits, told or _silent).run()
+    limits = CaseLimits() if limits is None else limits
+    if limits.method == "milp":
+        case = case.one_by_one()
+    return _CaseSearch(case, limits, told or _silent).run()
 
 
 def solve_copies(
@@ -125,8 +132,6 @@ class _CaseSearch:
         self._method = "prices"
         self._model: TightModel | None = None
         self._lane: BoundLane | None = None
-        self._lane_cost = INF
-        self._lane_s = 0.0
 
     def _seconds(self) -> float:
         return stopwatch_s() - self._started_s
@@ -142,69 +147,94 @@ class _CaseSearch:
 
     def run(self) -> CaseAnswer:
         """Search until the gap is met or time is up."""
-        search = PriceSearch(self._pricing)
-        mix = search.improve(max(PRICE_GAP * self._limits.gap, 1e-9), self._left_s)
-        if mix is not None:
-            self._prove(mix.bound)
-            self._say("prices")
-            self._first_plans(search, mix)
-        if not self._over() and self._worth_whole():
-            self._branch(mix)
-        elif mix is not None and self._plans.best is not None:
-            self._better(mix)
+        if self._limits.method == "milp":
+            self._alone()
+        else:
+            self._together()
+        if self._lane is not None:
+            self._lane.stop()
+            self._listen()
         return self._answer()
 
-    def _first_plans(self, search: PriceSearch, mix: Mix) -> None:
-        self._plans.round(mix)
-        self._say("rounding")
-        if self._over():
+    def _alone(self) -> None:
+        self._method = "branch and bound"
+        self._start_lane()
+        self._wait()
+
+    def _together(self) -> None:
+        search = PriceSearch(Pricing(self._case))
+        mix = search.improve(max(PRICE_GAP * self._limits.gap, 1e-9), self._left_s)
+        if mix is None:
+            self._prove_whole()
             return
-        may = self._pricing.may.copy()
+        self._prove(mix.bound)
+        self._plans.learn(mix)
+        self._say("prices")
+        diver = threading.Thread(target=self._dive, args=(search, mix), name="dive")
+        if self._limits.threads >= 2 and self._worth_whole():
+            diver.start()
+            self._round(mix)
+        else:
+            self._round(mix)
+            if not self._over():
+                diver.run()
+        self._better(mix, diver)
+        if not self._over():
+            self._prove_whole()
+
+    def _round(self, mix: Mix) -> None:
+        if self._plans.round(mix):
+            self._say("rounding")
+
+    def _dive(self, search: PriceSearch, mix: Mix) -> None:
         deeper = self._plans.dive(search, mix)
-        self._pricing.may[:] = may
-        if deeper is not None:
-            self._plans.round(deeper)
+        if deeper is not None and not self._over() and self._plans.round(deeper):
             self._say("dive")
 
-    def _branch(self, mix: Mix | None) -> None:
-        """Branch and bound beside better plans, or after them when there is but one thread."""
-        if self._limits.threads < 2 and mix is not None and self._plans.best is not None:
-            self._better(mix)
-        try:
+    def _prove_whole(self) -> None:
+        """Branch and bound with nothing beside it."""
+        if self._lane is None and self._worth_whole():
             self._start_lane()
-            if mix is not None and self._plans.best is not None and self._limits.threads >= 2:
-                self._better(mix)
-            while not self._over() and self._lane is not None and not self._lane.finished():
-                self._lane.wait(0.05)
-                self._listen()
-        finally:
-            if self._lane is not None:
-                self._lane.stop()
-                self._listen()
+        self._wait()
 
-    def _better(self, mix: Mix) -> None:
-        """Open one part of the best plan after the other."""
+    def _wait(self) -> None:
+        while not self._over() and self._lane is not None and not self._lane.finished():
+            self._lane.wait(0.05)
+            self._listen()
+
+    def _better(self, mix: Mix, diver: threading.Thread) -> None:
+        """Open one part of the best plan after the other, beside the dive or branch and bound."""
         idle = 0
         for turn in self._plans.turns(mix):
+            if not diver.is_alive() and self._lane is None and self._beside():
+                self._start_lane()
             self._listen()
-            if self._over() or (self._lane is None and idle >= IDLE):
-                return
-            if self._lane is not None and self._lane.finished():
-                return
+            if self._over() or (self._lane is not None and self._lane.finished()):
+                break
+            if self._plans.best is None:
+                diver.join()
+                break
+            if self._lane is None and not diver.is_alive() and idle >= IDLE:
+                break
             better = self._plans.turn(turn)
             idle = 0 if better else idle + 1
             if better:
                 self._say("neighbourhoods")
             elif idle % IDLE == 0:
                 self._plans.longer()
+        if diver.is_alive():
+            diver.join()
+
+    def _beside(self) -> bool:
+        return self._limits.threads >= 2 and self._worth_whole()
 
     def _start_lane(self) -> None:
         if self._model is None:
             self._model = build(self._case, fleet_rows=True)
         best = self._plans.best
         start = None if best is None else _as_start(self._case, self._model, best.plan)
-        self._lane_cost, self._lane_s = self._plans.cost, self._seconds()
-        self._lane = BoundLane(self._model.arrays, start, max(self._left_s(), 0.1))
+        threads = self._limits.threads if self._limits.method == "milp" else 1
+        self._lane = BoundLane(self._model.arrays, start, max(self._left_s(), 0.1), threads)
 
     def _listen(self) -> None:
         """Take over what branch and bound has found, and tell it when much was found here."""
@@ -213,8 +243,9 @@ class _CaseSearch:
             return
         self._prove(lane.bound())
         values = lane.take()
-        if values is not None and self._model is not None:
-            self._plans.offer(_as_plan(self._case, self._model, values))
+        if values is None or self._model is None:
+            return
+        if self._plans.offer(_as_plan(self._case, self._model, values)):
             self._say("branch and bound")
 
     def _prove(self, bound: float) -> None:
@@ -225,7 +256,7 @@ class _CaseSearch:
     def _worth_whole(self) -> bool:
         cells = self._case.hours * sum(group.count for group in self._case.thermal)
         grouped = all(group.count == 1 or group.unit.free for group in self._case.thermal)
-        return grouped and cells <= WHOLE_CELLS
+        return grouped and cells <= WHOLE_CELLS and self._limits.method == "auto"
 
     def _say(self, method: str) -> None:
         self._method = method

@@ -128,7 +128,7 @@ def add_group(
     _times(model, group, columns)
     _capacity(model, group, columns)
     _ramps(model, group, columns)
-    _matches(model, group, columns)
+    _matches(model, group, columns, lowest, highest)
     _production(model, group, columns)
     return columns
 
@@ -140,9 +140,13 @@ def _columns(model: LinearModel, group: Group, lowest: Floats, highest: Floats) 
         stops[0] = 0.0
     base = pieces_of(unit).base
     on = model.columns(hours, lowest, highest, base, integer=True)
-    start = model.columns(hours, 0.0, float(count), unit.starts[-1].cost, integer=True)
-    stop = model.columns(hours, 0.0, stops, 0.0, integer=True)
-    span = (unit.max_mw - unit.min_mw) * count
+    before = float(count if unit.on_before else 0)
+    # Nobody starts that has been on, nor stops that stays on.
+    rise = np.minimum(count - np.concatenate([[before], lowest[:-1]]), highest)
+    fall = np.minimum(count - lowest, np.concatenate([[before], highest[:-1]]))
+    start = model.columns(hours, 0.0, rise, unit.starts[-1].cost, integer=True)
+    stop = model.columns(hours, 0.0, np.minimum(stops, fall), 0.0, integer=True)
+    span = (unit.max_mw - unit.min_mw) * highest
     above = model.columns(hours, 0.0, span, 0.0)
     reserve = model.columns(hours, 0.0, span, 0.0)
     return GroupColumns(on, start, stop, above, reserve)
@@ -255,33 +259,41 @@ def _ramps(model: LinearModel, group: Group, columns: GroupColumns) -> None:
         model.entries(rows, columns.stop, -stopping)
 
 
-def _matches(model: LinearModel, group: Group, columns: GroupColumns) -> None:
+def _matches(
+    model: LinearModel, group: Group, columns: GroupColumns, lowest: Floats, highest: Floats
+) -> None:
     """What starts cost by hours off.
 
     A start is paid as cold unless it is matched with the stop that it follows closely enough to be
     hotter; each stop is matched once (Knueven, Ostrowski and Watson, "A novel matching
     formulation for startup costs in unit commitment", Math. Programming Computation 12, 2020).
+    Where nothing can start or stop nothing is matched.
     """
     unit, count, hours = group.unit, group.count, len(columns.on)
     coldest = unit.starts[-1]
     if len(unit.starts) == 1:
         return
+    before = float(count if unit.on_before else 0)
+    some = np.concatenate([[before], highest[:-1]]) > 0.0
+    not_all = np.concatenate([[before], lowest[:-1]]) < count
+    starts, stops = (highest > 0.0) & not_all, (lowest < count) & some
     after = model.rows(hours, 0.0, INF)
     model.entries(after, columns.start, 1.0)
-    before = model.rows(hours, 0.0, INF)
-    model.entries(before, columns.stop, 1.0)
+    since = model.rows(hours, 0.0, INF)
+    model.entries(since, columns.stop, 1.0)
     for lag_h in range(unit.down_h, min(coldest.lag_h, hours)):
         saved = coldest.cost - unit.start_cost(lag_h)
-        if saved > 0.0:
-            matched = model.columns(hours - lag_h, 0.0, float(count), -saved)
-            model.entries(after[lag_h:], matched, -1.0)
-            model.entries(before[: hours - lag_h], matched, -1.0)
+        at = np.flatnonzero(starts[lag_h:] & stops[: hours - lag_h])
+        if saved > 0.0 and len(at):
+            matched = model.columns(len(at), 0.0, float(count), -saved)
+            model.entries(after[at + lag_h], matched, -1.0)
+            model.entries(since[at], matched, -1.0)
     if unit.on_before:
         return
     first = model.rows(1, -INF, float(count))
     for hour in range(min(coldest.lag_h - unit.hours_before, hours)):
         saved = coldest.cost - unit.start_cost(unit.hours_before + hour)
-        if saved > 0.0:
+        if saved > 0.0 and starts[hour]:
             matched = model.columns(1, 0.0, float(count), -saved)
             model.entries(after[hour : hour + 1], matched, -1.0)
             model.entries(first, matched, 1.0)
