@@ -161,8 +161,13 @@ def test_one_area_is_shown_alone_and_its_address_can_be_shared(
 
 def page_number(text: str) -> float:
     """A power as the page writes it, kW."""
-    amount, unit = text.replace(",", "").split()
-    return float(amount) * (1000.0 if unit == "MW" else 1.0)
+    amount, unit = text.split()
+    return number(amount) * (1000.0 if unit == "MW" else 1.0)
+
+
+def number(text: str) -> float:
+    """A number as the page writes it: with commas, and a minus that is no hyphen."""
+    return float(text.replace(",", "").replace("\u2212", "-"))
 
 
 def test_figures_are_those_of_the_view(page: Page, plant: LivePlant) -> None:
@@ -183,10 +188,10 @@ def test_figures_are_those_of_the_view(page: Page, plant: LivePlant) -> None:
     )
     prices = [a.rates.price_usd_per_mwh for a in view.areas if a.rates]
     known = [one for one in prices if one is not None]
-    assert float(price) == pytest.approx(sum(known) / len(known), abs=0.01)
+    assert number(price) == pytest.approx(sum(known) / len(known), abs=0.01)
     expense = sum((a.rates.expense_usd_per_h or 0.0) for a in view.areas if a.rates)
     figures = page.locator("section", has_text="The four objectives").locator("dd")
-    shown_usd = float(figures.first.inner_text().split()[0].replace(",", ""))
+    shown_usd = number(figures.first.inner_text().split()[0])
     assert shown_usd == pytest.approx(expense, abs=0.02)
 
 
@@ -263,6 +268,10 @@ def test_an_alarm_is_told_found_and_acknowledged(
     expect(alarm.get_by_role("link", name=device)).to_have_attribute("href", f"#/device/{device}")
     decision = page.get_by_role("listitem").filter(has_text="asked emergency stop")
     expect(decision.first).to_contain_text(device)
+    # On a laptop it is seen without scrolling, and the menu counts the alarm on every page.
+    expect(decision.first).to_be_in_viewport(ratio=1)
+    link = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Alarms")
+    expect(link).to_contain_text("critical")
 
     page.evaluate("location.hash = '#/alarms'")
     row = page.get_by_role("row").filter(has_text="emergency stop latched")

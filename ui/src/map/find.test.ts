@@ -53,3 +53,11 @@ it("the gravest sites come first, those alike in their order", () => {
   expect([...byGravity(hits, Uint8Array.of(0, 7, 3, 7, 7, 0))]).toEqual([1, 4, 2, 0, 5]);
   expect([...byGravity(new Uint32Array(), new Uint8Array())]).toEqual([]);
 });
+
+it("an area's name hangs under its border, not on it", () => {
+  const [x, y] = places.crown(0);
+  const [west, north, east, south] = places.extent(0);
+  expect(x).toBeCloseTo((west + east) / 2, 12);
+  expect(y).toBeGreaterThan(north + 0.3 * (south - north));
+  expect(y).toBeLessThan(south);
+});

@@ -96,6 +96,16 @@ export class Places {
     return this.#extents[area]!;
   }
 
+  /** Where an area's name hangs: its middle, just under its border along the name. */
+  crown(area: number): readonly [number, number] {
+    const [west, north, east] = this.#extents[area]!;
+    const ring = this.areas[area]!.border.coordinates[0] ?? [];
+    const middle = (west + east) / 2;
+    const tops = [-0.1, -0.05, 0, 0.05, 0.1].map((part) => topAt(ring, middle + part * (east - west)));
+    const known = tops.filter((y) => y !== null);
+    return [middle, known.length ? Math.max(...known) : north];
+  }
+
   /** The types of a site's devices. */
   types(site: number): readonly string[] {
     return this.#kinds[this.#kind[site]!] ?? [];
@@ -108,6 +118,19 @@ export class Places {
       (word) => hay.includes(word) || this.types(site).some((type) => type.includes(word)),
     );
   }
+}
+
+/** How far north a ring reaches at one place from west to east; null: not at all. */
+function topAt(ring: readonly (readonly [number, number])[], x: number): number | null {
+  let top: number | null = null;
+  for (let k = 0, j = ring.length - 1; k < ring.length; j = k, k += 1) {
+    const [x1, y1] = [xOf(ring[j]![0]), yOf(ring[j]![1])];
+    const [x2, y2] = [xOf(ring[k]![0]), yOf(ring[k]![1])];
+    if (x1 > x === x2 > x) continue;
+    const y = y1 + ((x - x1) / (x2 - x1)) * (y2 - y1);
+    top = top === null ? y : Math.min(top, y);
+  }
+  return top;
 }
 
 /** Around points of longitude and latitude. */
