@@ -110,13 +110,13 @@ def test_an_honest_look_back_is_no_leak() -> None:
 
 def test_one_wish_beyond_the_end_of_the_data() -> None:
     history = market(DAYS)
-    grid = IntervalGrid(day_ms(DAYS), 3600, 6)
+    grid = IntervalGrid(day_ms(DAYS), 3600, 12)
     told = forecast(history, Wish("rt_price", day_ms(DAYS), grid, (0.05, 0.5, 0.95)))
-    assert told.shape == (3, 6)
+    assert told.shape == (3, 12)
     assert np.isfinite(told).all()
     assert (np.diff(told, axis=0) >= 0).all()
     cut = history.changed_after(day_ms(DAYS) - 30 * HOUR_MS, 3)
-    early = Wish("rt_price", day_ms(DAYS) - 30 * HOUR_MS, IntervalGrid(day_ms(DAYS), 3600, 6))
+    early = Wish("rt_price", day_ms(DAYS) - 30 * HOUR_MS, IntervalGrid(day_ms(DAYS), 3600, 12))
     assert np.array_equal(forecast(history, early), forecast(cut, early))
 
 
@@ -144,3 +144,10 @@ def test_wishes_that_cannot_be_met_say_why(grid: IntervalGrid, text: str) -> Non
 def test_too_short_a_history_says_so() -> None:
     with pytest.raises(PlanningError, match=r"9 day\(s\) of history; at least 14 needed"):
         run(market(9), Schedule("da_price", "24h"), day_ms(7), day_ms(9))
+
+
+def test_a_band_that_cannot_be_opened_is_refused() -> None:
+    # Eight days of one interval each are too few outcomes.
+    grid = IntervalGrid(day_ms(40) + 6 * HOUR_MS, 3600, 1)
+    with pytest.raises(PlanningError, match="too few outcomes"):
+        forecast(market(DAYS), Wish("rt_price", day_ms(40), grid))

@@ -121,12 +121,17 @@ def forecast(history: MarketHistory, wish: Wish, told: Told | None = None) -> Fl
         schedule = Repeated(wish.target, wish.issue_ms, starts_ms, every_ms)
     longer = _reaching(history, wish)
     found = run(longer, schedule, int(starts_ms[0]), wish.grid.end_ms, told)
-    at = np.searchsorted(found.asks.start_ms, starts_ms)
-    told_here = found.at(wish.levels)
+    levels = found.at(wish.levels)
     if isinstance(schedule, Repeated):
-        own = found.asks.issue_ms == wish.issue_ms
-        return np.asarray(told_here[:, own])
-    return np.asarray(told_here[:, at])
+        levels = levels[:, found.asks.issue_ms == wish.issue_ms]
+    else:
+        levels = levels[:, np.searchsorted(found.asks.start_ms, starts_ms)]
+    if not np.isfinite(levels).all():
+        raise PlanningError(
+            f"{history.area}, {wish.target}: too few outcomes were known by "
+            f"{iso(wish.issue_ms)} to open a band; read more history"
+        )
+    return np.asarray(levels)
 
 
 def _whole_day_ahead(history: MarketHistory, wish: Wish, starts_ms: Ints) -> bool:
