@@ -152,16 +152,17 @@ def test_a_start_under_way_goes_on_in_the_next_plan() -> None:
 
 
 def test_a_run_is_not_begun_when_hours_or_fuel_or_maintenance_end_it_too_soon() -> None:
-    """Half an hour at least: a start in the last quarter needs what comes after the plan."""
+    """Half an hour at least: a start in the last quarter needs the quarter after the plan."""
     for change in (
         {"run_h_left": 0.25},
         {"fuel_left": 4.0},
-        {"maintenance": [Span(3, 9)]},
+        {"maintenance": [Span(1, 9)]},
     ):
-        engine = unit("engine", 3, min_up_s=1800.0, **change)
-        case = problem(area(3, [0.0, 0.0, 60.0]), [engine])
+        case = problem(area(1, 60.0), [unit("engine", 1, min_up_s=1800.0, **change)])
         answer = solve(case)
-        assert answer.commitment["engine"] == [0, 0, 0]
+        assert answer.commitment["engine"] == [0]
         rules = solve(case, PlanLimits(time_limit_s=0.0))
         assert rules.commitment["engine"] == answer.commitment["engine"]
         assert violations(case, rules) == violations(case, answer) == []
+    free = solve(problem(area(1, 60.0), [unit("engine", 1, min_up_s=1800.0)]))
+    assert free.commitment["engine"] == [1]
