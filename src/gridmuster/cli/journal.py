@@ -46,13 +46,32 @@ def report(
     until: Annotated[
         str | None, typer.Option(help="Only until this instant (ISO 8601), with --from.")
     ] = None,
+    compliance: Annotated[
+        bool, typer.Option("--compliance", help="Each engine's hours, fuel, starts, exercise.")
+    ] = False,
+    year: Annotated[
+        int | None, typer.Option(help="Only this calendar year, with --compliance.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write CSV files into this folder, with --compliance.")
+    ] = None,
 ) -> None:
     """Report what happened, from the journal alone; exit code 1 when an invariant was broken.
 
-    With --from and --until, tell of that window event by event; invariants are then not judged.
+    With --from and --until, tell of that window event by event, with --compliance of each engine
+    year by year; invariants are then not judged.
     """
     from rich.console import Console
 
+    if compliance:
+        if from_ is not None or until is not None or by is not None:
+            typer.echo("error: --compliance goes with neither --from, --until nor --by", err=True)
+            raise typer.Exit(EXIT_BROKEN)
+        _compliance(journal, year, csv, as_json, out)
+        return
+    if year is not None or csv is not None:
+        typer.echo("error: --year and --csv go with --compliance", err=True)
+        raise typer.Exit(EXIT_BROKEN)
     if from_ is not None or until is not None:
         _event(journal, from_, until, as_json, out)
         return
@@ -68,6 +87,43 @@ def report(
         Console().print(render(found, by.value if by else ""))
     if found.invariant_violations:
         raise typer.Exit(EXIT_NO)
+
+
+def _compliance(
+    journal: str, year: int | None, folder: Path | None, as_json: bool, out: Path | None
+) -> None:
+    """Report on engines, year by year."""
+    from rich.console import Console
+
+    from gridmuster.report.compliance import report_compliance
+    from gridmuster.report.compliancetext import (
+        compliance_tables,
+        encode_compliance,
+        render_compliance,
+    )
+
+    with _progress("reading") as told:
+        found = report_compliance(journal, year, told)
+    if not found.engines:
+        which = "" if year is None else f" in {year}"
+        typer.echo(
+            f"error: no engine{which}; the journal is of {found.since} to {found.until}", err=True
+        )
+        raise typer.Exit(EXIT_BROKEN)
+    text = encode_compliance(found)
+    _write(text, out)
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, table in compliance_tables(found).items():
+                (folder / name).write_text(table, "utf-8", newline="")
+        except OSError as error:
+            typer.echo(f"error: cannot write {folder}: {error.strerror}", err=True)
+            raise typer.Exit(EXIT_BROKEN) from error
+    if as_json:
+        typer.echo(text)
+    else:
+        Console().print(render_compliance(found))
 
 
 def _event(

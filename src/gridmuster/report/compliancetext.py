@@ -1,0 +1,112 @@
+"""Compliance as files for a spreadsheet, and as a table for people and paper."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from typing import Final
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from gridmuster.report.compliance import Compliance, EngineYear
+
+#: Columns of `engines.csv`; each as in `EngineYear`.
+ENGINE_COLUMNS: Final = tuple(
+    name
+    for name in EngineYear.__struct_fields__
+    if name not in ("hours_by_purpose", "hours_by_basis", "start_log", "exercise_log")
+)
+#: A spreadsheet takes text that begins so for a formula.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def encode_compliance(found: Compliance) -> str:
+    """As JSON, keys in a fixed order."""
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+
+
+def compliance_tables(found: Compliance) -> dict[str, str]:
+    """As CSV (RFC 4180), text by the file's name; a figure that is not known is an empty cell.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    engines = found.engines
+    return {
+        "engines.csv": _csv(
+            ENGINE_COLUMNS, ([getattr(one, name) for name in ENGINE_COLUMNS] for one in engines)
+        ),
+        "hours.csv": _csv(
+            ("year", "device", "permit_class", "counted_by", "of", "hours_h"),
+            (
+                (one.year, one.device, one.permit_class, by, name, hours_h)
+                for one in engines
+                for by, hours in (("purpose", one.hours_by_purpose), ("basis", one.hours_by_basis))
+                for name, hours_h in hours.items()
+            ),
+        ),
+        "starts.csv": _csv(
+            ("year", "device", "at", "trigger", "legal_basis", "binding", "runner_up"),
+            (
+                (one.year, one.device, *msgspec.structs.astuple(start))
+                for one in engines
+                for start in one.start_log
+            ),
+        ),
+        "exercises.csv": _csv(
+            ("year", "device", "due", "met", "from", "until"),
+            (
+                (one.year, one.device, entry.due, entry.met, entry.from_, entry.until)
+                for one in engines
+                for entry in one.exercise_log
+            ),
+        ),
+    }
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return f"'{value}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else value
+
+
+def render_compliance(found: Compliance) -> RenderableType:
+    """As a table; engines that did nothing and missed nothing are only counted."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("year", "engine", "permit"):
+        table.add_column(name)
+    for name in ("run h", "counted", "left", "starts", "kWh", "fuel", "CO2 kg", "exercise"):
+        table.add_column(name, justify="right")
+    shown = [one for one in found.engines if one.run_h or one.starts or one.exercise_log]
+    for one in shown:
+        drills = one.exercises_met + one.exercises_missed
+        table.add_row(
+            str(one.year),
+            one.device,
+            one.permit_class.replace("_", " "),
+            f"{one.run_h:,.2f}",
+            f"{one.counted_h:,.2f}",
+            "" if one.left_h is None else f"{one.left_h:,.1f}",
+            str(one.starts),
+            f"{one.produced_kwh:,.1f}",
+            f"{one.fuel_amount:,.1f} {one.fuel_unit}",
+            f"{one.co2_kg:,.0f}",
+            f"{one.exercises_met} of {drills}" if drills else "",
+        )
+    quiet = len(found.engines) - len(shown)
+    lines: list[RenderableType] = [f"{found.fleet}   {found.since} to {found.until}", "", table]
+    if quiet:
+        lines += ["", f"{quiet} more did not run and were not due for exercise"]
+    return Group(*lines)
