@@ -180,7 +180,7 @@ def run(
     Raises:
         PlanningError: when there is nothing to forecast or to learn from.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     target = schedule.target
     begin = max(history.column(target).start_ms, from_ms - (MEMORY_DAYS + WARM_DAYS) * MS_PER_DAY)
