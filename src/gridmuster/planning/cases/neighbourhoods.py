@@ -38,6 +38,8 @@ SURE, BATCH = 0.9, 4
 DIVE_ROUNDS, DIVE_GAP = 15, 1e-4
 #: A dive that has become this much dearer than the bound has held too much.
 DEAR = 0.01
+#: The horizon is so many windows at first, each half over the next.
+WINDOWS = 8
 #: Most time for one part at first, s; longer when nothing gets better.
 PART_S, LONGER = 3.0, 2.0
 
@@ -63,6 +65,7 @@ class PlanSearch:
         self.pricing = pricing
         self.best: Dispatch | None = None
         self.regret = np.zeros((len(pricing.case.thermal), pricing.case.hours))
+        self._if_off, self._if_on = self.regret, self.regret
         self.bound = 0.0
         self._part_gap = min(max(PART_GAP * gap, LEAST_GAP), MOST_GAP)
         self._limits = limits_of(pricing)
@@ -88,17 +91,19 @@ class PlanSearch:
 
     def learn(self, mix: Mix) -> None:
         """Take the prices of a mixture for what tells which cells are in doubt."""
-        self.regret = self._regret(mix)
+        if_off, if_on = self.pricing.regrets(mix.prices)
+        self._if_off, self._if_on = np.minimum(if_off, 1e15), np.minimum(if_on, 1e15)
+        self.regret = _regret(if_off, if_on)
 
     def round(self, mix: Mix) -> bool:
         """Make a mixture whole: its broken groups and the most indifferent cells are open."""
-        regret = self._regret(mix)
+        regret = _regret(*self.pricing.regrets(mix.prices))
         cells = FIRST_CELLS
         for _ in range(TRIES):
             if self._left_s() <= 0.0:
                 return False
             mask = _below(regret, cells)
-            classes, rest = rounded(self.pricing, self._limits, mix, mask, CELLS)
+            classes, rest = rounded(self.pricing, self._limits, mix, mask)
             kept, more = opened(self.pricing, self._limits, classes, mask)
             both = _both(rest, more)
             limit_s = min(self._left_s() / 2.0, 2.0 * self._part_s)
@@ -108,11 +113,6 @@ class PlanSearch:
                 return False
             cells *= MORE_CELLS
         return False
-
-    def _regret(self, mix: Mix) -> Floats:
-        """What it costs at the least to have a unit of a group on instead of off or off instead."""
-        if_off, if_on = self.pricing.regrets(mix.prices)
-        return np.asarray(np.minimum(np.abs(if_off - if_on), 1e15))
 
     def dive(self, search: PriceSearch, mix: Mix) -> Mix | None:
         """Hold broken groups at the schedule they follow most, and let prices follow.
@@ -153,18 +153,25 @@ class PlanSearch:
         groups, hours = self.regret.shape
         broken = np.zeros(groups, dtype=bool)
         broken[[group for _, group, _ in _broken(mix, set())]] = True
-        share = 8
+        share = WINDOWS
         while True:
             width = max(hours // share, 1)
-            for first in range(0, hours, max(width // 2, 1)):
+            firsts = range(0, max(hours - width // 2, 1), max(width // 2, 1))
+            dear = self._dear()
+            # Where the plan goes furthest against the prices there is most to gain.
+            for first in sorted(firsts, key=lambda one: -float(dear[one : one + width].sum())):
                 mask = np.zeros((groups, hours), dtype=bool)
                 mask[:, first : first + width] = True
                 yield Turn("window", mask)
-            yield Turn(
-                "doubt", (self._numbers() != _mixed(mix, self.regret.shape)) | broken[:, None]
-            )
+            doubt = self._numbers() != _mixed(mix, self.regret.shape)
+            yield Turn("doubt", doubt | broken[:, None])
             yield Turn("cheap", _below(self.regret, CELLS // 2))
             share = max(share // 2, 2)
+
+    def _dear(self) -> Floats:
+        """By how much the best plan goes against the prices, by hour."""
+        on, count = self._numbers(), self.pricing.units.count[:, None]
+        return np.asarray((on * self._if_on + (count - on) * self._if_off).sum(axis=0))
 
     def turn(self, turn: Turn) -> bool:
         """Search one neighbourhood of the best plan; whether a better one came of it."""
@@ -215,6 +222,11 @@ class PlanSearch:
         if outcome.values is None:
             return False
         return self.offer(joined(self.pricing, kept, model, opening, outcome.values))
+
+
+def _regret(if_off: Floats, if_on: Floats) -> Floats:
+    """What it costs at the least to have a unit on instead of off or off instead of on."""
+    return np.asarray(np.minimum(np.abs(if_off - if_on), 1e15))
 
 
 def _below(regret: Floats, cells: int) -> Mask:

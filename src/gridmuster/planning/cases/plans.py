@@ -70,9 +70,7 @@ def opened(pricing: Pricing, limits: Limits, plan: Classes, mask: Mask) -> tuple
     return kept, Open(which, count, low, high)
 
 
-def rounded(
-    pricing: Pricing, limits: Limits, mix: Mix, mask: Mask, whole_cells: int
-) -> tuple[Classes, Open]:
+def rounded(pricing: Pricing, limits: Limits, mix: Mix, mask: Mask) -> tuple[Classes, Open]:
     """Whole units of a mixture, and the rest of each group open where its schedules differ.
 
     Args:
@@ -80,7 +78,6 @@ def rounded(
         limits: of `limits_of`.
         mix: a mixture of schedules.
         mask: ``(groups, hours)`` where the rest is open in any case.
-        whole_cells: the rest is open everywhere when it has no more cells than this.
     """
     case = pricing.case
     weight: dict[tuple[int, bytes], float] = {}
@@ -115,8 +112,6 @@ def rounded(
         count / np.maximum(left[which], 1.0),
     )[:, None]
     on, wide = broken[which] * part, mask[which]
-    if wide.size <= whole_cells:
-        wide = np.ones_like(wide)
     lowest, highest = limits.low[which] * count[:, None], limits.high[which] * count[:, None]
     low = np.where(wide, lowest, np.maximum(np.floor(on + 1e-6), lowest))
     high = np.where(wide, highest, np.minimum(np.ceil(on - 1e-6), highest))

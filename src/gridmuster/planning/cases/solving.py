@@ -7,7 +7,7 @@ and judged by `judging`, which knows nothing of the model.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +17,7 @@ from gridmuster.clock import stopwatch_s
 from gridmuster.planning.cases.case import Case, Schedule
 from gridmuster.planning.cases.judging import Judgement, judge
 from gridmuster.planning.cases.lane import BoundLane
-from gridmuster.planning.cases.neighbourhoods import PlanSearch
+from gridmuster.planning.cases.neighbourhoods import PlanSearch, Turn
 from gridmuster.planning.cases.partial import Classes
 from gridmuster.planning.cases.plans import assigned, schedule_of
 from gridmuster.planning.cases.prices import Mix, PriceSearch, Pricing
@@ -25,16 +25,19 @@ from gridmuster.planning.cases.tight import TightModel, build
 from gridmuster.planning.highs import Start
 from gridmuster.planning.linear import INF, Floats, Ints
 
-#: Prices are improved until their bound is within this share of the gap asked for.
-PRICE_GAP = 0.02
+#: Prices are improved until their bound is within this share of the gap asked for; in a small case
+#: branch and bound will take it further.
+PRICE_GAP, SMALL_PRICE_GAP = 0.02, 0.1
 #: Bounds are lowered by this share for rounding.
 ROUNDING = 1e-9
 #: Time kept back for the judge and for what else is done at the end, as a share of the limit.
 KEPT_BACK = 0.02
 #: Units times hours up to which branch and bound is worth its root.
 WHOLE_CELLS = 60_000
-#: A cycle of neighbourhoods without a better plan is enough for one thread.
-IDLE = 20
+#: Groups times hours up to which a dive goes on beside rounding; else rounding may do by itself.
+DIVE_CELLS = 8_000
+#: So many neighbourhoods in a row without a better plan are enough before branch and bound.
+IDLE = 12
 
 Method = Literal["auto", "milp", "decomposition"]
 
@@ -127,17 +130,24 @@ class _CaseSearch:
         self._limits = limits
         self._told = told
         self._pricing = Pricing(case)
-        self._plans = PlanSearch(self._pricing, limits.gap, self._left_s)
+        self._plans = PlanSearch(self._pricing, limits.gap, self._worth_s)
         self._bound = -INF
         self._method = "prices"
         self._model: TightModel | None = None
         self._lane: BoundLane | None = None
+        self._turns: Iterator[Turn] = iter(())
+        self._idle = 0
+        self._lock = threading.Lock()
 
     def _seconds(self) -> float:
         return stopwatch_s() - self._started_s
 
     def _left_s(self) -> float:
         return self._limits.time_limit_s * (1.0 - KEPT_BACK) - self._seconds()
+
+    def _worth_s(self) -> float:
+        """Time left for better plans: none once the gap is met."""
+        return 0.0 if self._over() else self._left_s()
 
     def _over(self) -> bool:
         cost = self._plans.cost
@@ -163,33 +173,76 @@ class _CaseSearch:
 
     def _together(self) -> None:
         search = PriceSearch(Pricing(self._case))
-        mix = search.improve(max(PRICE_GAP * self._limits.gap, 1e-9), self._left_s)
+        share = SMALL_PRICE_GAP if self._small() else PRICE_GAP
+        mix = search.improve(max(share * self._limits.gap, 1e-9), self._left_s)
         if mix is None:
             self._prove_whole()
             return
         self._prove(mix.bound)
         self._plans.learn(mix)
         self._say("prices")
-        diver = threading.Thread(target=self._dive, args=(search, mix), name="dive")
-        if self._limits.threads >= 2 and self._worth_whole():
-            diver.start()
-            self._round(mix)
-        else:
-            self._round(mix)
+        self._first_plans(search, mix)
+        if self._plans.best is not None:
+            self._turns = self._plans.turns(mix)
             if not self._over():
-                diver.run()
-        self._better(mix, diver)
+                self._beside(self._better, self._better)
+            if not self._over() and self._worth_whole():
+                self._start_lane()
+                self._better()
         if not self._over():
             self._prove_whole()
 
-    def _round(self, mix: Mix) -> None:
-        if self._plans.round(mix):
-            self._say("rounding")
+    def _first_plans(self, search: PriceSearch, mix: Mix) -> None:
+        """Round what the prices say, and round it after a dive; the first alone if that will do."""
 
-    def _dive(self, search: PriceSearch, mix: Mix) -> None:
-        deeper = self._plans.dive(search, mix)
-        if deeper is not None and not self._over() and self._plans.round(deeper):
-            self._say("dive")
+        def rounding() -> None:
+            if self._plans.round(mix):
+                self._say("rounding")
+
+        def diving() -> None:
+            deeper = None if self._over() else self._plans.dive(search, mix)
+            if deeper is not None and not self._over() and self._plans.round(deeper):
+                self._say("dive")
+
+        if self._small():
+            self._beside(rounding, diving)
+        else:
+            rounding()
+            diving()
+
+    def _beside(self, one: Callable[[], None], other: Callable[[], None]) -> None:
+        """Do two things at once when there are two threads, else one after the other."""
+        if self._limits.threads < 2:
+            one()
+            other()
+            return
+        thread = threading.Thread(target=other, name="plans")
+        thread.start()
+        try:
+            one()
+        finally:
+            thread.join()
+
+    def _better(self) -> None:
+        """Open one part of the best plan after the other, until that has long been in vain.
+
+        Beside branch and bound it goes on until that is done.
+        """
+        while not self._over():
+            self._listen()
+            if self._lane is None and self._idle >= IDLE:
+                return
+            if self._lane is not None and self._lane.finished():
+                return
+            with self._lock:
+                turn = next(self._turns)
+            if self._plans.turn(turn):
+                self._idle = 0
+                self._say("neighbourhoods")
+                continue
+            self._idle += 1
+            if self._idle % IDLE == 0:
+                self._plans.longer()
 
     def _prove_whole(self) -> None:
         """Branch and bound with nothing beside it."""
@@ -201,32 +254,6 @@ class _CaseSearch:
         while not self._over() and self._lane is not None and not self._lane.finished():
             self._lane.wait(0.05)
             self._listen()
-
-    def _better(self, mix: Mix, diver: threading.Thread) -> None:
-        """Open one part of the best plan after the other, beside the dive or branch and bound."""
-        idle = 0
-        for turn in self._plans.turns(mix):
-            if not diver.is_alive() and self._lane is None and self._beside():
-                self._start_lane()
-            self._listen()
-            if self._over() or (self._lane is not None and self._lane.finished()):
-                break
-            if self._plans.best is None:
-                diver.join()
-                break
-            if self._lane is None and not diver.is_alive() and idle >= IDLE:
-                break
-            better = self._plans.turn(turn)
-            idle = 0 if better else idle + 1
-            if better:
-                self._say("neighbourhoods")
-            elif idle % IDLE == 0:
-                self._plans.longer()
-        if diver.is_alive():
-            diver.join()
-
-    def _beside(self) -> bool:
-        return self._limits.threads >= 2 and self._worth_whole()
 
     def _start_lane(self) -> None:
         if self._model is None:
@@ -252,6 +279,9 @@ class _CaseSearch:
         if np.isfinite(bound):
             self._bound = max(self._bound, bound - ROUNDING * abs(bound))
             self._plans.bound = self._bound
+
+    def _small(self) -> bool:
+        return len(self._case.thermal) * self._case.hours <= DIVE_CELLS and self._worth_whole()
 
     def _worth_whole(self) -> bool:
         cells = self._case.hours * sum(group.count for group in self._case.thermal)
