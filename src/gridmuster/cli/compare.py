@@ -44,7 +44,7 @@ def compare(
     from gridmuster.runtime.day_ahead import compare_day
 
     loaded = load_fleet(fleet)
-    start = _start(day, loaded.sites[0].time_zone)
+    start = midnight_of(day, loaded.sites[0].time_zone)
     rows: list[Compared] = []
     with Console(stderr=True).status("planning") as told:
         for row in compare_day(loaded, start, PlanLimits(gap, time_limit)):
@@ -65,8 +65,16 @@ def compare(
         Console().print(_table(rows, f"{loaded.id}, {day}, {loaded.sites[0].time_zone}"))
 
 
-def _start(day: str, time_zone: str) -> str:
-    """Midnight of a day in a zone, ISO 8601 with its offset."""
+def midnight_of(day: str, time_zone: str) -> str:
+    """Midnight of a day in a zone, ISO 8601 with its offset.
+
+    Args:
+        day: the day, as 2026-07-15.
+        time_zone: its IANA name.
+
+    Raises:
+        typer.BadParameter: when it is no day.
+    """
     from datetime import date, datetime, time
 
     from gridmuster.clock import zone

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("watch", "Give held devices back to the center."),
     "stop": ("watch", "Emergency stop of a device, site, area or the fleet."),
     "reset": ("watch", "Reset an emergency stop or a lock-out (admin)."),
+    "plan": ("plan", "Plan a fleet's day: what runs when, its cost and proven gap."),
     "compare": ("compare", "Plan a fleet's day under the four objectives, side by side."),
     "forecast": ("forecast", "Forecast prices and demand from market data, and score that."),
     "solve": ("solve", "Plan a unit-commitment case of others, with a proven bound."),

@@ -11,13 +11,16 @@ from gridmuster.planning import PlanLimits, PlanSolution, solve
 from gridmuster.planning.comparing import Compared, compare
 
 
-def plan_day(fleet: Fleet, start: str, gap: float = 1e-3) -> PlanSolution:
+def plan_day(
+    fleet: Fleet, start: str, gap: float = 1e-3, time_limit_s: float = 30.0
+) -> PlanSolution:
     """The cheapest day of a fleet by its own objective.
 
     Args:
         fleet: the fleet.
         start: when the day begins, ISO 8601 with an offset.
         gap: proven distance from the optimum at which to stop, as a share.
+        time_limit_s: longest search, s; then the best plan found comes with its gap.
 
     Returns:
         A plan with its lower bound, gap and named shortfalls.
@@ -25,7 +28,7 @@ def plan_day(fleet: Fleet, start: str, gap: float = 1e-3) -> PlanSolution:
     Raises:
         ValueError: for a time without an offset.
     """
-    return solve(first_problem(fleet, parse_iso(start)), PlanLimits(gap=gap))
+    return solve(first_problem(fleet, parse_iso(start)), PlanLimits(gap=gap, time_limit_s=time_limit_s))
 
 
 def compare_day(fleet: Fleet, start: str, limits: PlanLimits | None = None) -> Iterator[Compared]:
