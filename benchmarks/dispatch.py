@@ -24,6 +24,8 @@ from gridmuster.planning.interval import (
 from gridmuster.planning.interval.search import Found, Part, PriceSearch
 
 BOUND_MS, STRETCH_MS = 10.0, 4.0
+#: Most seconds that HiGHS gets for its quadratic programme, and most halvings of the bisection.
+QUADRATIC_S, HALVINGS = 5.0, 60
 #: Bytes of a unit that the passes read and write: windows once, four columns thrice, the power.
 BYTES = 8 + 3 * 16 + 4
 
@@ -118,7 +120,7 @@ def _bisection() -> list[Row]:
         nonlocal halvings
         low, high, halvings = 0.0, 0.2, 0
         search = PriceSearch([part], (low, high), Crew())
-        while True:
+        while halvings < HALVINGS:
             middle, halvings = 0.5 * (low + high), halvings + 1
             found = Found(middle, middle, 0.0, 0.0, 0.0, 0)
             ((given_kw, _),) = search.place(found, [into])
@@ -132,12 +134,13 @@ def _bisection() -> list[Row]:
     ]
 
 
-def _quadratic_programme(count: int = 1_000) -> list[Row]:
+def _quadratic_programme(count: int = 300) -> list[Row]:
     """HiGHS on the same question as a quadratic programme, at a size that it can do."""
     units = _fleet(count)
     need = _need(units, 0.45)
     model = highspy.Highs()
     model.setOptionValue("output_flag", False)
+    model.setOptionValue("time_limit", QUADRATIC_S)
     every = np.arange(count, dtype=np.int32)
     low, high = units.low_kw.astype(np.float64), units.high_kw.astype(np.float64)
     linear, curve = units.price_usd_per_kwh.astype(np.float64), 1.0 / units.gain.astype(np.float64)
