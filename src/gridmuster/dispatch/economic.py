@@ -4,6 +4,10 @@ Every device that is on offers a window [low, high] and rising marginal costs in
 and export are offers too. From all lows, the cheapest next kW is taken until the need is met: the
 merit order, which for convex costs is the optimum (Wood and Wollenberg, Power Generation,
 Operation and Control, chapter 3: equal incremental cost).
+
+This serves an area in the center's loop: hundreds of offers, ties in their order, nothing to
+compile at the start. Fleets as columns, up to millions of units, with quadratic costs or a reserve
+to keep, are for `gridmuster.planning.interval`, which shares ties in proportion to the windows.
 """
 
 from __future__ import annotations
