@@ -83,7 +83,7 @@ def small_problems(draw: st.DrawFn) -> PlanProblem:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(small_problems())
 def test_the_bound_is_below_and_the_plan_above_the_optimum(case: PlanProblem) -> None:
     exact = solve(case, QUICK, method=Method.MILP)

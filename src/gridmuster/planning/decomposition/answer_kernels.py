@@ -14,7 +14,13 @@ from gridmuster.planning.decomposition.engine_kernels import (
     tail_intervals,
 )
 from gridmuster.planning.decomposition.fleet import UNLIMITED, Counts, EngineArrays, Flags
-from gridmuster.planning.decomposition.fuel_kernels import KEPT_BACK, TRIES, fuel_used, within_tank
+from gridmuster.planning.decomposition.fuel_kernels import (
+    KEPT_BACK,
+    MOST_PRICE,
+    TRIES,
+    fuel_used,
+    within_tank,
+)
 from gridmuster.planning.linear import Floats
 
 
@@ -75,6 +81,7 @@ def engine_answers(
                 engines, i, energy, reserve, step_h, prefix, barred, by_hours, off_hours,
                 on, output, work, tried, best_of_hours,
             )  # fmt: skip
+            size += MOST_PRICE * tank
         totals[0] += value
         totals[1] += bound
         totals[2] += size + engines.start_usd[i] * count

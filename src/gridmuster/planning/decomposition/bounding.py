@@ -41,7 +41,7 @@ class Raised:
     bound_usd: float
     best: Prices
     asked: list[Asked]
-    mixed: Mixed | None
+    mixed: Mixed
     width: float
 
 
@@ -125,7 +125,17 @@ def raise_bound(
             width *= SHRINK
     master.box(None if search.balanced else best, width, width)
     mixed = master.solve(max(left_s(), 1.0))
-    return Raised(bound, best, asked, mixed, width)
+    return Raised(bound, best, asked, mixed or _alone(asked, best), width)
+
+
+def _alone(asked: list[Asked], best: Prices) -> Mixed:
+    """The answers to the best prices alone, for when the master gave no mix."""
+    number = next(k for k, one in enumerate(asked) if one.prices is best)
+    answers = asked[number].answers
+    weight = np.zeros((len(answers.cost_usd), len(asked)))
+    weight[:, number] = 1.0
+    power, headroom = answers.power_kw.sum(axis=0), answers.headroom_kw.sum(axis=0)
+    return Mixed(best, float("inf"), weight, power, headroom)
 
 
 def first_prices(system: System) -> Prices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,8 @@ VECTORS = 32
 #: many single intervals.
 STEPS = (0.003, 0.01, 0.03, 0.1)
 STEERED = 4
+#: Share of what the rows miss that a block of devices must bring for the next one to be asked.
+LEAST_GAIN = 0.03
 #: Share of the price by which the margin is moved to see what can move there.
 MARGIN = 0.01
 
@@ -57,7 +60,6 @@ class Choice:
 
 def active_vectors(raised: Raised, most: int) -> Ints:
     """Numbers of the price vectors that carry weight, then the last ones asked, up to ``most``."""
-    assert raised.mixed is not None
     weight = raised.mixed.weight.sum(axis=0)
     carrying = np.flatnonzero(weight > 0.0)
     order = carrying[np.argsort(-weight[carrying], kind="stable")][:most]
@@ -124,7 +126,6 @@ class Chooser:
     def __init__(
         self, pricer: Pricer, dispatcher: Dispatcher, raised: Raised, workers: Workers
     ) -> None:
-        assert raised.mixed is not None
         self._pricer, self._dispatcher, self._raised = pricer, dispatcher, raised
         self._mixed, self._workers = raised.mixed, workers
         self._vectors = active_vectors(raised, VECTORS)
@@ -133,19 +134,23 @@ class Chooser:
         self._blocks = max(1, -(-devices // CHOOSERS))
         self._kept: _Options | None = None
 
-    def choose(self, offset: float, enough_usd: float) -> Choice:
+    def choose(self, offset: float, enough_usd: float, left_s: Callable[[], float]) -> Choice:
         """A choice for every device.
 
         Args:
             offset: another number, another choice.
             enough_usd: price of what the rows miss below which to stop.
+            left_s: seconds left.
         """
         standing = self._spread(offset)
         rows = self._rows(standing)
+        missed_usd = rows.missed_usd(standing)
         # The prime step visits blocks of large fleets in no order that sizes could know of.
         for number in range(self._blocks):
             self._improve(standing, (number * 7919) % self._blocks, rows)
-            if rows.missed_usd(standing) <= enough_usd:
+            before_usd, missed_usd = missed_usd, rows.missed_usd(standing)
+            slow = missed_usd > (1.0 - LEAST_GAIN) * before_usd
+            if missed_usd <= enough_usd or slow or left_s() <= 0.0:
                 break
         return standing.choice
 
@@ -157,8 +162,17 @@ class Chooser:
         _, on, store_kw = self._pricer.chosen(self._prices, engines, stores)
         power, headroom = self._dispatcher.at_prices(on, store_kw, self._raised.best)
         energy_off = power - self._mixed.power_kw
-        off = np.stack([energy_off, energy_off + headroom - self._mixed.headroom_kw])
+        spare = headroom - self._mixed.headroom_kw - self._largest(on)
+        off = np.stack([energy_off, energy_off + spare])
         return _Standing(Choice(on, store_kw), engines, stores, off)
+
+    def _largest(self, on: Flags) -> Floats:
+        """Loss of the largest engine on, beyond what the rows ask anyway, (intervals,) kW."""
+        fleet = self._pricer.order.fleet
+        if not fleet.system.secures_largest or not len(on):
+            return np.zeros(on.shape[1])
+        largest = (fleet.engines.high_kw * on).max(axis=0)
+        return np.asarray(np.maximum(largest - fleet.system.largest_kw, 0.0))
 
     def _rows(self, standing: _Standing) -> _Rows:
         """What missing the rows costs about the bound's prices."""
@@ -178,7 +192,7 @@ class Chooser:
         )
 
     def _improve(self, standing: _Standing, block: int, rows: _Rows) -> None:
-        options = self._options(block, standing)
+        options = self._options(block, standing, rows)
         choice, engines = standing.choice, options.engines
         chosen = np.concatenate([standing.engines[engines], standing.stores[options.stores]])
         chosen = chosen.astype(np.int32)
@@ -202,13 +216,14 @@ class Chooser:
             np.arange(len(options.stores)), chosen[many:]
         ]
 
-    def _options(self, block: int, standing: _Standing) -> _Options:
+    def _options(self, block: int, standing: _Standing, rows: _Rows) -> _Options:
         """Schedules of a block of devices at every price vector, and what they are dearer."""
         if self._kept is not None:
             return self._kept
         vectors = self._prices
         if self._blocks > 1:
-            more = steering(self._raised.best, standing.capacity_off)
+            lack = rows.beyond_play(standing.energy_off)
+            more = steering(self._raised.best, standing.capacity_off, lack)
             vectors = np.concatenate([vectors, more])
         order = self._pricer.order
         engines = np.arange(block, len(order.engine_rows), self._blocks)
@@ -239,31 +254,42 @@ class _Rows:
         """What the rows miss as it stands, priced."""
         off = standing.capacity_off
         usd = np.where(off >= 0.0, self.surplus_usd * off, -self.missing_usd * off)
-        energy = standing.energy_off
-        lack = np.maximum(np.maximum(energy - self.play[0], -energy - self.play[1]), 0.0)
+        lack = self.beyond_play(standing.energy_off)
         return float((usd + self.stiffness * lack * lack).sum())
 
+    def beyond_play(self, energy_off: Floats) -> Floats:
+        """Energy off balance beyond what moves at the margin, kW."""
+        more, less = energy_off - self.play[0], -energy_off - self.play[1]
+        return np.asarray(np.maximum(more, 0.0) - np.maximum(less, 0.0))
 
-def steering(best: Prices, off: Floats) -> Floats:
-    """Price vectors about the best that call for capacity where it is missing.
+
+def steering(best: Prices, capacity_off: Floats, energy_off: Floats) -> Floats:
+    """Price vectors about the best that call for what is missing, and against what is too much.
 
     Args:
         best: the bound's prices.
-        off: capacity beyond need (intervals,), kW.
+        capacity_off: capacity beyond need (intervals,), kW.
+        energy_off: energy beyond balance and what moves at the margin (intervals,), kW.
 
     Returns:
         (price vectors, 2, intervals).
     """
     level = max(float(np.abs(best.energy).mean()), 1e-3)
-    shape = -off / max(float(np.abs(off).max()), 1e-9)
-    worst = np.zeros((STEERED, len(off)))
-    for k, t in enumerate(np.argsort(-np.abs(off), kind="stable")[:STEERED]):
-        worst[k, t] = np.sign(shape[t])
-    moves = [step * level * shape for step in STEPS]
-    moves += [STEPS[1] * level * one for one in worst]
-    return np.stack(
-        [np.stack([best.energy, np.maximum(best.reserve + move, 0.0)]) for move in moves]
-    )
+    found = []
+    for off, row in ((energy_off, 0), (capacity_off, 1)):
+        most = float(np.abs(off).max())
+        if most <= 0.0:
+            continue
+        shape = -off / most
+        worst = np.zeros((STEERED, len(off)))
+        for k, t in enumerate(np.argsort(-np.abs(off), kind="stable")[:STEERED]):
+            worst[k, t] = np.sign(shape[t])
+        for move in [step * level * shape for step in STEPS] + list(STEPS[1] * level * worst):
+            vector = np.stack([best.energy, best.reserve])
+            vector[row] += move
+            vector[1] = np.maximum(vector[1], 0.0)
+            found.append(vector)
+    return np.array(found).reshape(-1, 2, len(capacity_off))
 
 
 def options_of(

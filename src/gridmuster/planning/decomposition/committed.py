@@ -111,7 +111,7 @@ class CommittedPricer:
 
 def settle(
     pricer: CommittedPricer, first: Prices, search: Search, left_s: Callable[[], float]
-) -> tuple[Floats, Floats, Prices] | None:
+) -> tuple[Floats, Floats, Prices]:
     """Output of engines and power of stores that balance best with on and off fixed.
 
     Args:
@@ -121,11 +121,9 @@ def settle(
         left_s: seconds left.
 
     Returns:
-        Output (engines, intervals), power of stores, and the prices; None when there was no mix.
+        Output (engines, intervals), power of stores, and the prices.
     """
     raised = raise_bound(pricer, first, search, left_s)
-    if raised.mixed is None:
-        return None
     weight = np.where(raised.mixed.weight < LEAST_WEIGHT, 0.0, raised.mixed.weight)
     taken = np.flatnonzero(weight.max(axis=0) > 0.0)
     weight = weight[:, taken] / weight[:, taken].sum(axis=1, keepdims=True)

@@ -138,16 +138,13 @@ class Dispatcher:
             left_s: seconds left.
         """
         store_kw = store_kw.copy()
-        stored = self._stores(store_kw)
         if not self._tanks:
+            stored = self._stores(store_kw)
             return self._plan(self.output(on, prices), store_kw, stored, prices)
         committed = CommittedPricer(self._order, on, self._workers)
         width = BOX * max(float(np.abs(prices.energy).mean()), 1e-3)
         search = Search(SETTLED, PASSES, width, balanced=True)
-        found = settle(committed, prices, search, left_s)
-        if found is None:
-            return self._plan(self.output(on, prices), store_kw, stored, prices)
-        engine_kw, store_kw, prices = found
+        engine_kw, store_kw, prices = settle(committed, prices, search, left_s)
         output = self.output(on, prices)
         fixed = np.flatnonzero(output.frozen)
         output.power[fixed] = engine_kw[fixed]

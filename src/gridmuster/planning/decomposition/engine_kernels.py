@@ -9,12 +9,91 @@ O(intervals). Budgets of hours and starts that the plain path breaks become stat
 
 from __future__ import annotations
 
+import numpy as np
+
 from gridmuster.compiled import compiled
 from gridmuster.planning.decomposition.fleet import EngineArrays, Flags
 from gridmuster.planning.linear import Floats, Ints
 
 #: Stands for "cannot be", USD.
 NEVER = 1e300
+
+
+@compiled
+def parts(engines: EngineArrays, i: int, t: int, width: Floats) -> float:
+    """Widths of each segment above least output that cost no headroom and that do.
+
+    Args:
+        engines: the engines.
+        i: which of them.
+        t: interval.
+        width: (2, segments or more) is written, kW.
+
+    Returns:
+        The least output when on, kW.
+    """
+    segments = engines.width_kw.shape[1]
+    column = 0 if engines.low_kw.shape[1] == 1 else t
+    low, high = engines.low_kw[i, column], engines.high_kw[i, column]
+    knee = high - min(high - low, engines.reach_kw[i])
+    lower = 0.0
+    for j in range(segments):
+        upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
+        width[0, j] = max(0.0, min(upper, knee) - max(lower, low))
+        width[1, j] = max(0.0, min(upper, high) - max(lower, knee))
+        lower = upper
+    return float(low)
+
+
+@compiled
+def least_rate(engines: EngineArrays, i: int, t: int, fuel_usd: float) -> float:
+    """Cost of an hour at least output, USD, with fuel at ``fuel_usd`` a unit on top."""
+    column = 0 if engines.low_kw.shape[1] == 1 else t
+    segments = engines.width_kw.shape[1]
+    left = engines.low_kw[i, column]
+    rate = engines.hourly_usd[i] + fuel_usd * engines.hourly_fuel[i]
+    for j in range(segments):
+        used = min(left, engines.width_kw[i, j]) if j < segments - 1 else left
+        rate += (engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]) * used
+        left -= used
+    return float(rate)
+
+
+@compiled
+def constant_gains(
+    engines: EngineArrays,
+    i: int,
+    energy: Floats,
+    reserve: Floats,
+    fuel_usd: float,
+    step_h: float,
+    gain: Floats,
+    output: Floats,
+    width: Floats,
+) -> None:
+    """`interval_gains` of an engine whose limits are the same in all intervals: loops of lanes."""
+    count = len(energy)
+    low = parts(engines, i, 0, width)
+    rate = least_rate(engines, i, 0, fuel_usd)
+    reach = min(engines.high_kw[i, 0] - low, engines.reach_kw[i])
+    for t in range(count):
+        gain[t] = rate - energy[t] * low - reserve[t] * reach
+        output[t] = low
+    for j in range(engines.width_kw.shape[1]):
+        slope = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]
+        free, paid = width[0, j], width[1, j]
+        if free > 0.0:
+            for t in range(count):
+                margin = slope - energy[t]
+                gain[t] += free * min(margin, 0.0)
+                output[t] += free if margin < 0.0 else 0.0
+        if paid > 0.0:
+            for t in range(count):
+                margin = slope - energy[t] + reserve[t]
+                gain[t] += paid * min(margin, 0.0)
+                output[t] += paid if margin < 0.0 else 0.0
+    for t in range(count):
+        gain[t] = gain[t] * step_h - engines.bonus_usd[i, 0]
 
 
 @compiled
@@ -40,66 +119,24 @@ def interval_gains(
         gain: (intervals,) is written: USD, below 0 where being on pays.
         output: (intervals,) is written: kW.
     """
-    count = len(energy)
     segments = engines.width_kw.shape[1]
-    hourly = engines.hourly_usd[i] + fuel_usd * engines.hourly_fuel[i]
+    width = np.empty((2, segments))
     if engines.low_kw.shape[1] == 1:
-        low, high = engines.low_kw[i, 0], engines.high_kw[i, 0]
-        reach = min(high - low, engines.reach_kw[i])
-        knee = high - reach
-        base = hourly
-        lower = 0.0
-        for j in range(segments):
-            slope = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]
-            upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
-            base += slope * max(0.0, min(upper, low) - lower)
-            lower = upper
-        bonus = engines.bonus_usd[i, 0]
-        for t in range(count):
-            gain[t] = base - energy[t] * low - reserve[t] * reach
-            output[t] = low
-        lower = 0.0
-        for j in range(segments):
-            slope = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]
-            upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
-            free = max(0.0, min(upper, knee) - max(lower, low))
-            paid = max(0.0, min(upper, high) - max(lower, knee))
-            if free > 0.0:
-                for t in range(count):
-                    rate = slope - energy[t]
-                    gain[t] += free * min(rate, 0.0)
-                    output[t] += free if rate < 0.0 else 0.0
-            if paid > 0.0:
-                for t in range(count):
-                    rate = slope - energy[t] + reserve[t]
-                    gain[t] += paid * min(rate, 0.0)
-                    output[t] += paid if rate < 0.0 else 0.0
-            lower = upper
-        for t in range(count):
-            gain[t] = gain[t] * step_h - bonus
+        constant_gains(engines, i, energy, reserve, fuel_usd, step_h, gain, output, width)
         return
-    for t in range(count):
-        low, high = engines.low_kw[i, t], engines.high_kw[i, t]
-        reach = min(high - low, engines.reach_kw[i])
-        knee = high - reach
-        total = hourly - energy[t] * low - reserve[t] * reach
-        power = low
-        lower = 0.0
+    for t in range(len(energy)):
+        power = parts(engines, i, t, width)
+        reach = min(engines.high_kw[i, t] - power, engines.reach_kw[i])
+        total = least_rate(engines, i, t, fuel_usd) - energy[t] * power - reserve[t] * reach
         for j in range(segments):
-            slope = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j]
-            upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
-            total += slope * max(0.0, min(upper, low) - lower)
-            free = max(0.0, min(upper, knee) - max(lower, low))
-            paid = max(0.0, min(upper, high) - max(lower, knee))
-            rate = slope - energy[t]
-            if rate < 0.0:
-                total += free * rate
-                power += free
-            rate += reserve[t]
-            if rate < 0.0:
-                total += paid * rate
-                power += paid
-            lower = upper
+            margin = engines.slope_usd[i, j] + fuel_usd * engines.slope_fuel[i, j] - energy[t]
+            if margin < 0.0:
+                total += width[0, j] * margin
+                power += width[0, j]
+            margin += reserve[t]
+            if margin < 0.0:
+                total += width[1, j] * margin
+                power += width[1, j]
         gain[t] = total * step_h - engines.bonus_usd[i, t]
         output[t] = power
 

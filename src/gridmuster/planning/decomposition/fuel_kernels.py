@@ -20,6 +20,7 @@ from gridmuster.planning.decomposition.engine_kernels import (
     NEVER,
     hour_tables,
     interval_gains,
+    parts,
     path_of_hours,
     sum_gains,
     tail_intervals,
@@ -33,6 +34,8 @@ TRIES = 8
 CLOSE = 3e-5
 #: First price of fuel tried when nothing else suggests one, and its growth, USD.
 FIRST_PRICE, GROWTH = 0.1, 3.0
+#: Prices of fuel above this are not tried, USD: what the bound's rounding is measured by.
+MOST_PRICE = 10.0
 #: Share of the tank by which rounding may overfill it: kept back from every schedule.
 KEPT_BACK = 1e-9
 
@@ -149,23 +152,72 @@ def threshold(ratio: Floats, amount: Floats, size: int, room: float) -> float:
 
 
 @compiled
-def parts(engines: EngineArrays, i: int, t: int, work: Floats) -> float:
-    """Widths of each segment that cost no headroom and that do, (2, segments) of ``work``.
+def worth_of(engines: EngineArrays, i: int, j: int, price: float) -> float:
+    """Worth of a unit of fuel burnt in a segment at a price of energy; 0 where it has none."""
+    worth = price - engines.slope_usd[i, j]
+    if worth <= 0.0:
+        return 0.0
+    burn = engines.slope_fuel[i, j]
+    return float(worth / burn) if burn > 0.0 else np.inf
 
-    Returns:
-        The least output when on in interval ``t``, kW.
+
+@compiled
+def collect(
+    engines: EngineArrays,
+    i: int,
+    on: Flags,
+    energy: Floats,
+    reserve: Floats,
+    step_h: float,
+    output: Floats,
+    work: Floats,
+) -> int:
+    """Everything above least output that is worth its cost: the knapsack's things.
+
+    Worth of a unit of fuel goes to the first row of ``work``, fuel to the second; ``output`` is
+    set to the least. Returns how many there are.
     """
     segments = engines.width_kw.shape[1]
-    column = 0 if engines.low_kw.shape[1] == 1 else t
-    low, high = engines.low_kw[i, column], engines.high_kw[i, column]
-    knee = high - min(high - low, engines.reach_kw[i])
-    lower = 0.0
-    for j in range(segments):
-        upper = lower + engines.width_kw[i, j] if j < segments - 1 else max(high, lower)
-        work[0, j] = max(0.0, min(upper, knee) - max(lower, low))
-        work[1, j] = max(0.0, min(upper, high) - max(lower, knee))
-        lower = upper
-    return float(low)
+    width = work[2:4]
+    size = 0
+    for t in range(len(on)):
+        if on[t] == 0:
+            continue
+        output[t] = parts(engines, i, t, width)
+        for j in range(segments):
+            for paid in range(2):
+                worth = worth_of(engines, i, j, energy[t] - paid * reserve[t])
+                if worth > 0.0 and width[paid, j] > 0.0:
+                    work[0, size] = worth
+                    work[1, size] = engines.slope_fuel[i, j] * width[paid, j] * step_h
+                    size += 1
+    return size
+
+
+@compiled
+def pour(
+    engines: EngineArrays,
+    i: int,
+    on: Flags,
+    energy: Floats,
+    reserve: Floats,
+    level: float,
+    share: float,
+    output: Floats,
+    width: Floats,
+) -> None:
+    """Raise output by all that is worth more than ``level``, and by a share of what is worth it."""
+    for t in range(len(on)):
+        if on[t] == 0:
+            continue
+        parts(engines, i, t, width)
+        for j in range(engines.width_kw.shape[1]):
+            for paid in range(2):
+                worth = worth_of(engines, i, j, energy[t] - paid * reserve[t])
+                if worth > level:
+                    output[t] += width[paid, j]
+                elif worth == level and worth > 0.0:
+                    output[t] += share * width[paid, j]
 
 
 @compiled
@@ -195,64 +247,25 @@ def refill(
         What a unit of fuel more would be worth, USD; 0 when the tank is large enough, below 0 when
         it is too small for the least output.
     """
-    segments = engines.width_kw.shape[1]
-    constant = engines.low_kw.shape[1] == 1
-    width = work[2:4]
-    room = engines.fuel[i] * (1.0 - KEPT_BACK)
-    size = 0
-    wanted = 0.0
-    low = parts(engines, i, 0, width)
-    for t in range(len(on)):
-        if on[t] == 0:
-            continue
-        if not constant:
-            low = parts(engines, i, t, width)
-        output[t] = low
-        for j in range(segments):
-            for paid in range(2):
-                worth = energy[t] - paid * reserve[t] - engines.slope_usd[i, j]
-                if worth > 0.0 and width[paid, j] > 0.0:
-                    burn = engines.slope_fuel[i, j]
-                    work[0, size] = worth / burn if burn > 0.0 else np.inf
-                    work[1, size] = burn * width[paid, j] * step_h
-                    wanted += work[1, size]
-                    size += 1
-    room -= fuel_used(engines, i, on, output, step_h)
+    size = collect(engines, i, on, energy, reserve, step_h, output, work)
+    room = engines.fuel[i] * (1.0 - KEPT_BACK) - fuel_used(engines, i, on, output, step_h)
     if room < 0.0:
         return -1.0
-    level = 0.0
+    wanted = 0.0
+    for k in range(size):
+        wanted += work[1, k]
+    level, share = 0.0, 0.0
     if wanted > room:
         level = threshold(work[0], work[1], size, room)
-    at_level = 0.0
-    for t in range(len(on)):
-        if on[t] == 0:
-            continue
-        if not constant:
-            parts(engines, i, t, width)
-        for j in range(segments):
-            for paid in range(2):
-                worth = energy[t] - paid * reserve[t] - engines.slope_usd[i, j]
-                if worth > 0.0 and width[paid, j] > 0.0:
-                    burn = engines.slope_fuel[i, j]
-                    ratio = worth / burn if burn > 0.0 else np.inf
-                    if ratio > level:
-                        output[t] += width[paid, j]
-                        room -= burn * width[paid, j] * step_h
-                    elif ratio == level:
-                        at_level += burn * width[paid, j] * step_h
-    if at_level > 0.0 and level > 0.0:
-        share = min(max(room / at_level, 0.0), 1.0)
-        for t in range(len(on)):
-            if on[t] == 0:
-                continue
-            if not constant:
-                parts(engines, i, t, width)
-            for j in range(segments):
-                for paid in range(2):
-                    worth = energy[t] - paid * reserve[t] - engines.slope_usd[i, j]
-                    burn = engines.slope_fuel[i, j]
-                    if worth > 0.0 and burn > 0.0 and worth / burn == level:
-                        output[t] += share * width[paid, j]
+        at_level = 0.0
+        for k in range(size):
+            if work[0, k] > level:
+                room -= work[1, k]
+            elif work[0, k] == level:
+                at_level += work[1, k]
+        if at_level > 0.0:
+            share = min(max(room / at_level, 0.0), 1.0)
+    pour(engines, i, on, energy, reserve, level, share, output, work[2:4])
     return float(level)
 
 
@@ -276,11 +289,11 @@ def next_price(prices: Floats, tried: int, suggested: float, more: bool) -> floa
             nearest = prices[k]
         if not more and prices[k] < last and prices[k] > nearest:
             nearest = prices[k]
-    if fresh:
+    if fresh and suggested <= MOST_PRICE:
         return suggested
     if nearest >= 0.0:
         return float(0.5 * (last + nearest))
-    return float(max(FIRST_PRICE, GROWTH * last))
+    return float(min(max(FIRST_PRICE, GROWTH * last), MOST_PRICE))
 
 
 @compiled
@@ -302,21 +315,9 @@ def within_tank(
 ) -> tuple[float, float]:
     """A schedule within the tank (and the hours), and a bound on the best one.
 
-    Args:
-        engines: the engines.
-        i: which of them.
-        energy: (intervals,), USD/kWh.
-        reserve: (intervals,), USD/kWh.
-        step_h: length of an interval, h.
-        prefix: room, (intervals + 1,).
-        barred: room, (intervals + 1,).
-        running: room for the tables of hours.
-        resting: the same.
-        on: (intervals,) is written.
-        output: (intervals,) is written, kW.
-        work: room, (6, 2 * segments * intervals + intervals).
-        tried: room, (intervals,).
-        best_of_hours: room, (hours + 1,).
+    Args: see `refill` and `hour_tables`; ``on`` and ``output`` (intervals,) are written. Room is
+    needed in ``work`` (6, 2 * segments * intervals or more, and intervals + `TRIES`), ``tried``
+    (intervals,) and ``best_of_hours`` (hours + 1,).
 
     Returns:
         Value of the schedule and the bound: cost less earnings, USD.

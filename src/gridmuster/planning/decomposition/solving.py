@@ -24,8 +24,16 @@ from gridmuster.planning.decomposition.system import Prices
 ENGINE_GROUPS, STORE_GROUPS = 10, 5
 #: Fleets larger than twice this get their first prices from a sample of it.
 SAMPLE = 6000
-#: Least and most choices tried.
-TRIES = 12
+#: Most passes over a small fleet, and over a large one, whose prices a sample has found.
+PASSES, LARGE_PASSES = 60, 14
+#: First box about prices of an earlier plan, as a share, and about a sample's, in its last boxes.
+WARM, WIDER = 0.05, 4.0
+#: Most choices tried.
+TRIES, LARGE_TRIES = 12, 3
+#: Steps between the offsets of tries: the square of 1 / the golden ratio.
+OFFSET = 0.3819660112501051
+#: Share of the gap asked for that the rows of a choice may miss.
+ENOUGH = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +80,18 @@ def solve_fleet(fleet: Fleet, limits: FleetLimits, first: Prices | None = None) 
         order = ordered(fleet, ENGINE_GROUPS, STORE_GROUPS)
         pricer, dispatcher = Pricer(order, workers), Dispatcher(order, workers)
         prices = first_prices(fleet.system) if first is None else first
-        width = None
-        if first is None and fleet.devices > 2 * SAMPLE:
+        width = None if first is None else WARM * max(float(np.abs(first.energy).mean()), 1e-3)
+        large = fleet.devices > 2 * SAMPLE
+        if first is None and large:
             small = _on_sample(order, workers, prices, left_s)
-            prices, width = small.best, 4.0 * small.width
-        search = Search(0.05 * limits.gap, 60 if width is None else 14, width)
+            prices, width = small.best, WIDER * small.width
+        search = Search(0.05 * limits.gap, LARGE_PASSES if large else PASSES, width)
         raised = raise_bound(pricer, prices, search, left_s)
         chooser = Chooser(pricer, dispatcher, raised, workers)
         best: FleetPlan | None = None
-        for number in range(TRIES):
-            choice = chooser.choose(number * 0.381966, 0.2 * limits.gap * abs(raised.bound_usd))
+        enough_usd = ENOUGH * limits.gap * abs(raised.bound_usd)
+        for number in range(LARGE_TRIES if large else TRIES):
+            choice = chooser.choose(number * OFFSET, enough_usd, left_s)
             plan = dispatcher.plan(choice.on, choice.store_kw, raised.best, left_s)
             if best is None or plan.cost_usd < best.cost_usd:
                 best = plan

@@ -250,6 +250,16 @@ def follow(
 
 
 @compiled
+def burns(stores: StoreArrays, i: int, worth: Floats) -> bool:
+    """Whether charging and discharging at once would pay in any interval."""
+    into, out = stores.charge_efficiency[i], stores.discharge_efficiency[i]
+    for t in range(len(worth)):
+        if (worth[t] - stores.discharge_usd[i]) * out > (worth[t] + stores.charge_usd[i]) / into:
+            return True
+    return False
+
+
+@compiled
 def store_answers(
     stores: StoreArrays,
     begin: int,
@@ -285,27 +295,20 @@ def store_answers(
         price, reserve = prices[choice[i], 0], prices[choice[i], 1]
         gives = stores.reserve[i] == 1
         ready = 0.0
-        mixed = False
         for t in range(count):
-            column = 0 if constant else t
             worth[t] = price[t]
             if gives:
                 # Headroom D - q is sold with every kWh not given; energy behind it is left out,
                 # which only lowers the bound.
                 worth[t] = price[t] - reserve[t]
-                ready += reserve[t] * stores.discharge_kw[i, column] * step_h
-            mixed |= (worth[t] - stores.discharge_usd[i]) * stores.discharge_efficiency[i] > (
-                worth[t] + stores.charge_usd[i]
-            ) / stores.charge_efficiency[i]
-        bound = 0.0
-        if mixed:
+                ready += reserve[t] * stores.discharge_kw[i, 0 if constant else t] * step_h
+        bound = np.inf
+        if burns(stores, i, worth):
             thresholds(stores, i, worth, step_h, 1, fill, drain, slopes, widths)
             bound = follow(stores, i, worth, step_h, 1, fill, drain, power, energy)
         thresholds(stores, i, worth, step_h, 0, fill, drain, slopes, widths)
         value = follow(stores, i, worth, step_h, 0, fill, drain, power, energy)
-        if not mixed:
-            bound = value
-        totals[1] += bound - ready
+        totals[1] += min(bound, value) - ready
         size = abs(ready) + abs(stores.end_usd[i] * energy[count - 1]) + abs(value)
         lasts = stores.discharge_efficiency[i] / HOLD_H
         for t in range(count):
