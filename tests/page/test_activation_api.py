@@ -92,8 +92,8 @@ def test_a_feeder_narrows_an_activation_down_over_http_and_on_the_command_line(
     ("changes", "status", "words"),
     [
         ({"target": "nroth"}, 404, "Did you mean north?"),
-        ({"power_kw": 0.0}, 422, "greater than 0"),
-        ({"power_kw": -5.0}, 422, "greater than 0"),
+        ({"power_kw": 0.0}, 422, "must be above 0."),
+        ({"power_kw": -5.0}, 422, "must be above 0."),
         ({"until": "2030-01-01T00:00:00Z"}, 422, "either for_s or until"),
         ({"for_s": None}, 422, "either for_s or until"),
         ({"for_s": None, "until": "2020-01-01T00:00:00Z"}, 409, "already over"),

@@ -45,7 +45,15 @@ def fault_words(entry: Mapping[str, Any]) -> str:
     context: Mapping[str, Any] = entry.get("ctx") or {}
     if entry["type"] == "string_pattern_mismatch" and context.get("pattern") == ID_PATTERN:
         return _ID
+    given = {name: _shown(value) for name, value in context.items()}
     try:
-        return _WORDS[entry["type"]].format_map(context)
+        return _WORDS[entry["type"]].format_map(given)
     except KeyError:
         return str(entry["msg"]).removeprefix("Value error, ")
+
+
+def _shown(value: object) -> str:
+    """A limit as people write it: thousands set apart, no empty decimals."""
+    if isinstance(value, int | float):
+        return f"{int(value):,}" if float(value).is_integer() else f"{value:,}"
+    return str(value)
