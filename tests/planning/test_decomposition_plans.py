@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from plan_cases import area, problem, store, sun, unit
 
 from gridmuster.errors import PlanningError
-from gridmuster.planning import PlanLimits, PlanProblem, solve
+from gridmuster.planning import PlanLimits, PlanProblem, PlanUnit, solve
 from gridmuster.planning.checker import violations
 from gridmuster.planning.solve import Method
 
@@ -20,7 +20,7 @@ def between(low: float, high: float) -> st.SearchStrategy[float]:
 
 
 @st.composite
-def engines(draw: st.DrawFn, count: int) -> list:
+def engines(draw: st.DrawFn, count: int) -> list[PlanUnit]:
     found = []
     for number in range(draw(st.integers(0, 5))):
         high = draw(between(20.0, 120.0))
