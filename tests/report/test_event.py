@@ -54,7 +54,7 @@ def test_starts_failures_and_outages_are_told_with_their_outcome(bad_run: Run) -
     assert [one.at_ms for one in happenings] == sorted(one.at_ms for one in happenings)
     failures = [one for one in happenings if one.kind == "failure"]
     failed = [one for one in failures if one.subject == FAILING]
-    assert failed and "fail to start" in failed[0].text
+    assert failed and "failed to start" in failed[0].text
     replaced = [one for one in failures if one.outcome.startswith("replaced by ")]
     assert len(replaced) == report_journal(str(bad_run.journal)).substitutions
     tried = [one for one in happenings if one.kind == "start" and one.subject == FAILING]

@@ -100,34 +100,11 @@ def build(
     apart = Apart() if apart is None else apart
     step_h = problem.step_s / SECONDS_PER_HOUR
     model = LinearModel()
-    area_number = {area.id: number for number, area in enumerate(problem.areas)}
     parts = []
     for area, area_costs in zip(problem.areas, costs.areas, strict=True):
         parts.append(AreaParts(area, area_costs, add_area(model, area, area_costs, step_h)))
-    commitment, output = [], []
-    for group in groups:
-        part = parts[group.area]
-        unserved = part.costs.unserved_usd_per_kwh
-        on = add_commitment(model, group, step_h, unserved)
-        power = add_output(model, group, on, step_h, unserved)
-        add_fuel(model, group, on, power.above)
-        add_power(model, part.columns.rows, group, on.on, power.above)
-        add_start_power(model, part.columns.rows, group.starts, on.start)
-        part.groups.append((group, on, power))
-        commitment.append(on)
-        output.append(power)
-    stores = []
-    for number, store in enumerate(problem.stores):
-        part = parts[area_number[store.area]]
-        unserved = part.costs.unserved_usd_per_kwh
-        columns = add_store(model, store, costs.stores[number], step_h, unserved)
-        model.entries(part.columns.rows, columns.charge, -1.0)
-        model.entries(part.columns.rows, columns.discharge, 1.0)
-        where = _exclusive_intervals(part, apart.stores.get(number))
-        if where.size:
-            add_exclusion(model, store, columns, where)
-        part.stores.append((store, columns))
-        stores.append(columns)
+    commitment, output = _units(model, groups, parts, step_h)
+    stores = _stores(model, problem, costs, parts, apart)
     together = pools(problem, costs)
     pool_columns = tuple(
         add_renewables(
@@ -163,6 +140,44 @@ def build(
         links=links,
         excess=excess,
     )
+
+
+def _units(
+    model: LinearModel, groups: list[Group], parts: list[AreaParts], step_h: float
+) -> tuple[list[CommitmentColumns], list[OutputColumns]]:
+    commitment, output = [], []
+    for group in groups:
+        part = parts[group.area]
+        unserved = part.costs.unserved_usd_per_kwh
+        on = add_commitment(model, group, step_h, unserved)
+        power = add_output(model, group, on, step_h, unserved)
+        add_fuel(model, group, on, power.above)
+        add_power(model, part.columns.rows, group, on.on, power.above)
+        add_start_power(model, part.columns.rows, group.starts, on.start)
+        part.groups.append((group, on, power))
+        commitment.append(on)
+        output.append(power)
+    return commitment, output
+
+
+def _stores(
+    model: LinearModel, problem: PlanProblem, costs: Costs, parts: list[AreaParts], apart: Apart
+) -> list[StoreColumns]:
+    step_h = problem.step_s / SECONDS_PER_HOUR
+    area_number = {area.id: number for number, area in enumerate(problem.areas)}
+    stores = []
+    for number, store in enumerate(problem.stores):
+        part = parts[area_number[store.area]]
+        unserved = part.costs.unserved_usd_per_kwh
+        columns = add_store(model, store, costs.stores[number], step_h, unserved)
+        model.entries(part.columns.rows, columns.charge, -1.0)
+        model.entries(part.columns.rows, columns.discharge, 1.0)
+        where = _exclusive_intervals(part, apart.stores.get(number))
+        if where.size:
+            add_exclusion(model, store, columns, where)
+        part.stores.append((store, columns))
+        stores.append(columns)
+    return stores
 
 
 def _links(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridmuster.planning.cases import kernels
+from gridmuster.planning.cases import hour_kernels, kernels
 from gridmuster.planning.cases.case import Group
 from gridmuster.planning.cases.prices import Pricing
 from gridmuster.planning.cases.tight import GroupColumns, add_group
@@ -71,12 +71,12 @@ def caps_of(pricing: Pricing, classes: Classes) -> Caps:
     before = pricing.units.times[classes.group, kernels.ON_BEFORE] == 1
     was_on = np.concatenate([before[:, None], on[:, :-1]], axis=1)
     goes_on = np.concatenate([on[:, 1:], np.ones((len(on), 1), dtype=bool)], axis=1)
-    room = np.where(on, limit[:, kernels.SPAN : kernels.SPAN + 1], 0.0)
-    first = limit[:, kernels.FIRST : kernels.FIRST + 1]
-    last = limit[:, kernels.LAST : kernels.LAST + 1]
+    room = np.where(on, limit[:, hour_kernels.SPAN : hour_kernels.SPAN + 1], 0.0)
+    first = limit[:, hour_kernels.FIRST : hour_kernels.FIRST + 1]
+    last = limit[:, hour_kernels.LAST : hour_kernels.LAST + 1]
     room = np.where(on & ~was_on, np.minimum(room, first), room)
     room = np.where(on & ~goes_on, np.minimum(room, last), room)
-    top = limit[:, kernels.LAST_TOP : kernels.LAST_TOP + 1]
+    top = limit[:, hour_kernels.LAST_TOP : hour_kernels.LAST_TOP + 1]
     return Caps(np.where(on & ~goes_on, np.minimum(room, top), room), room)
 
 
@@ -128,7 +128,7 @@ def partial(pricing: Pricing, classes: Classes, opened: Open, alike: float = ALI
     hours = case.hours
     model = LinearModel()
     caps = caps_of(pricing, classes)
-    least = units.limit[classes.group, kernels.LEAST] * classes.count
+    least = units.limit[classes.group, hour_kernels.LEAST] * classes.count
     given = least @ (classes.on > 0)
     demand = pricing.demand - given
     ramped = units.times[classes.group, kernels.RAMPED] == 1
@@ -234,18 +234,18 @@ def _held(
             part = model.columns(hours, 0.0, np.where(on, width * count, 0.0), rate)
             model.entries(total, part, 1.0)
     both = np.flatnonzero(on[1:] & on[:-1]) + 1
-    rise = model.rows(len(both), -INF, limit[kernels.UP] * count)
+    rise = model.rows(len(both), -INF, limit[hour_kernels.UP] * count)
     model.entries(rise, above[both], 1.0)
     model.entries(rise, reserve[both], 1.0)
     model.entries(rise, above[both - 1], -1.0)
-    fall = model.rows(len(both), -INF, limit[kernels.DOWN] * count)
+    fall = model.rows(len(both), -INF, limit[hour_kernels.DOWN] * count)
     model.entries(fall, above[both], -1.0)
     model.entries(fall, above[both - 1], 1.0)
     if on[0] and pricing.units.times[group, kernels.ON_BEFORE] == 1:
-        before = limit[kernels.BEFORE] * count
-        rise = model.rows(1, -INF, before + limit[kernels.UP] * count)
+        before = limit[hour_kernels.BEFORE] * count
+        rise = model.rows(1, -INF, before + limit[hour_kernels.UP] * count)
         model.entries(rise, above[:1], 1.0)
         model.entries(rise, reserve[:1], 1.0)
-        fall = model.rows(1, before - limit[kernels.DOWN] * count, INF)
+        fall = model.rows(1, before - limit[hour_kernels.DOWN] * count, INF)
         model.entries(fall, above[:1], 1.0)
     return Held(row, above, reserve)

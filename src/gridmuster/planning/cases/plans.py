@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gridmuster.planning.cases import kernels
+from gridmuster.planning.cases import hour_kernels, kernels
 from gridmuster.planning.cases.case import Schedule, Thermal
 from gridmuster.planning.cases.partial import Classes, Held, Open, Partial, caps_of, partial
 from gridmuster.planning.cases.prices import Mix, Pricing
@@ -188,7 +188,7 @@ def starts_cost(pricing: Pricing, plan: Classes) -> float:
     """What starts and least power of a plan cost."""
     units = pricing.units
     longest = units.start.shape[1] - 1
-    total = float((units.limit[plan.group, kernels.BASE] * plan.count) @ plan.on.sum(axis=1))
+    total = float((units.limit[plan.group, hour_kernels.BASE] * plan.count) @ plan.on.sum(axis=1))
     state = units.times[plan.group, kernels.ON_BEFORE].copy()
     been = units.times[plan.group, kernels.HOURS_BEFORE].copy()
     for hour in range(plan.on.shape[1]):
@@ -241,7 +241,7 @@ def _powers(
     pricing: Pricing, plan: Classes, model: Partial, values: Floats, free: Floats
 ) -> Floats:
     """Power of one unit of each class; the supply curve fills exactly what is left of demand."""
-    least = pricing.units.limit[plan.group, kernels.LEAST : kernels.LEAST + 1]
+    least = pricing.units.limit[plan.group, hour_kernels.LEAST : hour_kernels.LEAST + 1]
     above = np.zeros(plan.on.shape)
     for held in model.held:
         above[held.row] = _each(held, values, plan)

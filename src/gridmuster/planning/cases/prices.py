@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import highspy
 import numpy as np
 
-from gridmuster.planning.cases import kernels
+from gridmuster.planning.cases import hour_kernels, kernels
 from gridmuster.planning.cases.case import Case
 from gridmuster.planning.cases.tables import UnitTables, tables
 from gridmuster.planning.highs import quiet_solver
@@ -135,7 +135,7 @@ class Pricing:
             power,
             reserve,
         )
-        power += on * units.limit[:, kernels.LEAST : kernels.LEAST + 1]
+        power += on * units.limit[:, hour_kernels.LEAST : hour_kernels.LEAST + 1]
         free = np.maximum(prices.power * self.free_low, prices.power * self.free_high).sum()
         fixed = float(prices.power @ self.demand + prices.reserve @ self.reserve - free)
         bound = float(value @ units.count) + fixed
@@ -145,8 +145,10 @@ class Pricing:
     def first(self) -> Prices:
         """Prices by merit order: what the last unit needed costs an hour at full power."""
         units = self.units
-        most = units.limit[:, kernels.LEAST] + units.limit[:, kernels.SPAN]
-        full = units.limit[:, kernels.BASE] + (units.pieces[:, 0] * units.pieces[:, 1]).sum(axis=1)
+        most = units.limit[:, hour_kernels.LEAST] + units.limit[:, hour_kernels.SPAN]
+        full = units.limit[:, hour_kernels.BASE] + (units.pieces[:, 0] * units.pieces[:, 1]).sum(
+            axis=1
+        )
         each = np.where(most > 0.0, full / np.maximum(most, 1e-9), 0.0)
         order = np.argsort(each, kind="stable")
         reach = np.cumsum((most * units.count)[order])

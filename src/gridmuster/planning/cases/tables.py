@@ -8,7 +8,7 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from gridmuster.planning.cases import kernels
+from gridmuster.planning.cases import hour_kernels, kernels
 from gridmuster.planning.cases.case import Case, Piecewise, Quadratic, Thermal
 from gridmuster.planning.linear import INF, Floats, Ints
 
@@ -113,15 +113,15 @@ def tables(case: Case) -> UnitTables:
 
 def _limit(unit: Thermal, base: float) -> list[float]:
     found = [0.0] * 9
-    found[kernels.SPAN] = unit.max_mw - unit.min_mw
-    found[kernels.FIRST] = min(unit.ramp_start_mw - unit.min_mw, unit.ramp_up_mw)
-    found[kernels.LAST] = unit.ramp_stop_mw - unit.min_mw
-    found[kernels.LAST_TOP] = unit.ramp_down_mw
-    found[kernels.UP] = unit.ramp_up_mw
-    found[kernels.DOWN] = unit.ramp_down_mw
-    found[kernels.BASE] = base
-    found[kernels.LEAST] = unit.min_mw
-    found[kernels.BEFORE] = unit.power_before_mw - unit.min_mw if unit.on_before else 0.0
+    found[hour_kernels.SPAN] = unit.max_mw - unit.min_mw
+    found[hour_kernels.FIRST] = min(unit.ramp_start_mw - unit.min_mw, unit.ramp_up_mw)
+    found[hour_kernels.LAST] = unit.ramp_stop_mw - unit.min_mw
+    found[hour_kernels.LAST_TOP] = unit.ramp_down_mw
+    found[hour_kernels.UP] = unit.ramp_up_mw
+    found[hour_kernels.DOWN] = unit.ramp_down_mw
+    found[hour_kernels.BASE] = base
+    found[hour_kernels.LEAST] = unit.min_mw
+    found[hour_kernels.BEFORE] = unit.power_before_mw - unit.min_mw if unit.on_before else 0.0
     return found
 
 

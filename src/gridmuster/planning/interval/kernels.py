@@ -279,9 +279,9 @@ def narrow(
                 fixed_a += power_a
                 fixed_b += power_b
         count = kept
-        if whole and (sum_a >= target or sum_b <= target):
-            if sum_a >= target:
-                return left, left, sum_a, sum_a
+        if whole and sum_a >= target:
+            return left, left, sum_a, sum_a
+        if whole and sum_b <= target:
             return right, right, sum_b, sum_b
         whole = False
         if count == 0 or right - left <= 2.5 * fine:
@@ -294,9 +294,7 @@ def narrow(
                 if left + fine < at < right - fine:
                     some[tried] = at
                     tried += 1
-        middle = 0.5 * (left + right)
-        if tried > 0:
-            middle = np.sort(some[:tried])[tried // 2]
+        middle = np.sort(some[:tried])[tried // 2] if tried > 0 else 0.5 * (left + right)
         below, above = max(middle - fine, left), min(middle + fine, right)
         at_below = fixed_a + (fixed_b - fixed_a) * ((below - left) / (right - left))
         at_above = fixed_a + (fixed_b - fixed_a) * ((above - left) / (right - left))
