@@ -28,7 +28,8 @@ def plan_day(
     Raises:
         ValueError: for a time without an offset.
     """
-    return solve(first_problem(fleet, parse_iso(start)), PlanLimits(gap=gap, time_limit_s=time_limit_s))
+    limits = PlanLimits(gap=gap, time_limit_s=time_limit_s)
+    return solve(first_problem(fleet, parse_iso(start)), limits)
 
 
 def compare_day(fleet: Fleet, start: str, limits: PlanLimits | None = None) -> Iterator[Compared]:
