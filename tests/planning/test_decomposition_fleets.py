@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gridmuster.errors import PlanningError
 from gridmuster.planning.decomposition.answer_kernels import engine_answers
-from gridmuster.planning.decomposition.bounding import fleet_bound
+from gridmuster.planning.decomposition.bounding import fleet_bound, proven
 from gridmuster.planning.decomposition.fleet import Fleet, engine_rows
 from gridmuster.planning.decomposition.generator import MixedFleet, generate
 from gridmuster.planning.decomposition.pricing import Pricer, Workers, ordered
@@ -161,6 +162,13 @@ def test_plans_of_mixed_fleets_are_feasible_and_cost_what_is_said(
     assert fleet_check.faults(fleet, answer.plan) == []
     assert answer.bound_usd <= answer.plan.cost_usd
     assert answer.gap <= gap
+
+
+def test_a_bound_that_its_own_plan_disproves_is_not_handed_out() -> None:
+    assert proven(99.0, 100.0) == 99.0
+    assert proven(100.0 + 1e-8, 100.0) == 100.0, "rounding"
+    with pytest.raises(PlanningError, match="neither can be trusted"):
+        proven(100.001, 100.0)
 
 
 def test_the_bound_at_given_prices_does_not_depend_on_threads_groups_or_order() -> None:

@@ -60,10 +60,13 @@ def solve(
     parts = tasks(problem, costs(problem))
     large = {task.area for task in parts if _is_for_decomposition(task, method)}
     plans: dict[int, AreaPlan] = {}
+    waiting = sum(map(_devices, parts))
     for task in parts:
         if task.area in large:
             left_s = max(watch_s + limits.time_limit_s - stopwatch_s(), 0.0)
-            plans[task.area] = plan_area(task, limits, left_s, previous)
+            fair_s = left_s * _devices(task) / waiting
+            plans[task.area] = plan_area(task, limits, fair_s, previous)
+            waiting -= _devices(task)
     searches = [
         AreaSearch(task, limits, previous, watch_s + limits.time_limit_s)
         for task in parts
@@ -76,8 +79,8 @@ def solve(
     # Easy areas first: what they leave of the gap and the time goes to the hard ones.
     for search in sorted(searches, key=lambda one: (one.fractional, one.task.area)):
         area = search.task.area
-        waiting = [bounds[one.task.area] for one in searches if one.task.area not in plans]
-        fair = share(allowance, [bounds[area], sum(waiting) - bounds[area]])[0]
+        others = [bounds[one.task.area] for one in searches if one.task.area not in plans]
+        fair = share(allowance, [bounds[area], sum(others) - bounds[area]])[0]
         plans[area] = search.run(max(fair, ABSOLUTE_GAP_USD))
         allowance -= plans[area].objective_usd - plans[area].bound_usd
     found = [(task, plans[task.area]) for task in parts]
@@ -85,6 +88,10 @@ def solve(
     risk = assess_plan(problem, plan)
     proof = _proof(found, large, stopwatch_s() - watch_s)
     return answer(problem, all_groups(parts), plan, proof, (risk.lolp, risk.eens_kwh))
+
+
+def _devices(task: AreaTask) -> int:
+    return len(task.units) + len(task.stores) + 1
 
 
 def _is_for_decomposition(task: AreaTask, method: Method) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from gridmuster.errors import PlanningError
 from gridmuster.planning.areawise import AreaTask
+from gridmuster.planning.decomposition.bounding import proven
 from gridmuster.planning.decomposition.problems import fleet_of, schedule_of, unmodelled
 from gridmuster.planning.decomposition.solving import FleetLimits, solve_fleet
 from gridmuster.planning.decomposition.store_kernels import energy_worths
@@ -53,7 +54,7 @@ def plan_area(
     answer = solve_fleet(fleet, FleetLimits(limits.gap, time_limit_s, limits.threads), first=first)
     schedule = schedule_of(task, answer.plan)
     objective = weighted_usd(task.problem, task.costs, schedule)
-    bound = min(answer.bound_usd + constant, objective)
+    bound = proven(answer.bound_usd + constant, objective)
     close = objective - bound <= max(limits.gap * abs(objective), 0.01)
     values = np.zeros(answer.plan.store_kwh.shape)
     energy_worths(

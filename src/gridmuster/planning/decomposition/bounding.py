@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gridmuster.errors import PlanningError
 from gridmuster.planning.decomposition.fleet import System
 from gridmuster.planning.decomposition.master import Master, Mixed
 from gridmuster.planning.decomposition.pricing import Answers, Ordered
@@ -19,6 +20,8 @@ from gridmuster.planning.linear import Floats
 #: blocked: (terms + roundings + blocks) * 2^-53 stays below this for any horizon of up to 10,000
 #: intervals (Higham, "Accuracy and stability of numerical algorithms", 2nd ed., section 4.2).
 ROUNDING = 2.0**-38
+#: Relative difference at which two ways of adding up one plan's cost count as agreeing.
+AGREED = 1e-9
 #: First half-width of the box as a share of the mean price, and how it shrinks.
 FIRST_WIDTH = 0.4
 SHRINK, GROW = 0.7, 1.3
@@ -81,6 +84,24 @@ def fleet_bound(pricer: Asks, system: System, prices: Prices) -> tuple[float, An
     rest, size = system_bound(system, prices, step_h)
     total = float(answers.bound_usd.sum()) + rest
     return total - ROUNDING * (answers.magnitude_usd + size), answers
+
+
+def proven(bound_usd: float, cost_usd: float) -> float:
+    """A bound beside the cost of a plan; they meet where only rounding parts them.
+
+    Args:
+        bound_usd: what no plan should cost less than.
+        cost_usd: what a plan was found to cost.
+
+    Raises:
+        PlanningError: when the plan disproves the bound.
+    """
+    if bound_usd - cost_usd > AGREED * max(abs(cost_usd), 1.0):
+        raise PlanningError(
+            f"decomposition: its bound of {bound_usd:.6f} USD is above the {cost_usd:.6f} USD of "
+            "its own plan, so that neither can be trusted; plan with method milp and report this"
+        )
+    return min(bound_usd, cost_usd)
 
 
 def raise_bound(

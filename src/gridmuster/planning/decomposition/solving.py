@@ -11,6 +11,7 @@ from gridmuster.planning.decomposition.bounding import (
     Raised,
     Search,
     first_prices,
+    proven,
     raise_bound,
 )
 from gridmuster.planning.decomposition.choosing import Chooser
@@ -99,7 +100,7 @@ def solve_fleet(fleet: Fleet, limits: FleetLimits, first: Prices | None = None) 
             if done or left_s() <= 0.0:
                 break
         assert best is not None
-        bound = min(raised.bound_usd, best.cost_usd)
+        bound = proven(raised.bound_usd, best.cost_usd)
         plan = as_given(best, order)
     finally:
         workers.close()
