@@ -16,6 +16,7 @@ from gridmuster.clock import stopwatch_s
 from gridmuster.console.messages import area_row, device_row, forecast_row, plant_message
 from gridmuster.console.pastdocs import (
     PastEvent,
+    PastMark,
     PastMoment,
     PastRequest,
     PastSpan,
@@ -177,7 +178,7 @@ class Answers:
             last_ms=last.now_ms,
             cycles=self._cycles,
             sessions=self.marks.sessions(),
-            marks=self.marks.marks(),
+            marks=[_within(mark, self._first_ms) for mark in self.marks.marks()],
             marks_from_ms=self.marks.from_ms or last.now_ms,
             marks_complete=self.marks.complete,
         )
@@ -262,6 +263,11 @@ def _balances(outbound: tuple[Frame, ...]) -> tuple[AreaBalance, ...]:
         if frame.topic.endswith("/center/decision"):
             return decode(frame.payload, CycleRecord).areas
     return ()
+
+
+def _within(mark: PastMark, first_ms: int) -> PastMark:
+    """A mark where it can be looked at: a center begins a moment before its first cycle."""
+    return mark if mark.at_ms >= first_ms else structs.replace(mark, at_ms=first_ms)
 
 
 def _page(
