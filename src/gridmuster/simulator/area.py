@@ -101,21 +101,23 @@ class AreaModel:
         if not stores and sets and not any(unit.phase is Phase.ON for unit in sets):
             max(sets, key=lambda unit: unit.rated_kw).be_running()
 
-    def propose(self, dt_s: float, dt_h: float, row: Row, dip_hz: float) -> None:
+    def propose(self, dt_s: float, row: Row, mean: Row | None, dip_hz: float) -> None:
         """Work out one step for everything in the area.
 
         Args:
             dt_s: its length, s.
-            dt_h: its length, h.
             row: the environment at its end.
+            mean: its mean over the step; None: that of its two ends.
             dip_hz: how far the scenario pulls the utility's frequency down, Hz.
         """
+        dt_h = dt_s / 3600.0
         last_kw = self.demand_kw
         self.demand_kw = row[self.column]
-        self.demand_mean_kw = 0.5 * (last_kw + self.demand_kw)
+        both_kw = 0.5 * (last_kw + self.demand_kw)
+        self.demand_mean_kw = both_kw if mean is None else mean[self.column]
         draw_kw = 0.0
         for site in self.sites:
-            draw_kw += site.propose(dt_s, row)
+            draw_kw += site.propose(dt_s, row, mean)
         if self.islanded:
             self._balance_island(draw_kw, dt_s)
         else:
@@ -171,14 +173,18 @@ class AreaModel:
         """
         if self._window_kw > OVERLOAD_PICKUP * high_kw:
             self._shed_kw += self._window_kw - high_kw
+            self.kernel.changes += 1
             self._window_kw = high_kw
         elif self._shed_kw and import_kw + self._shed_kw < OVERLOAD_RETURN * high_kw:
             self._shed_kw = 0.0
+            self.kernel.changes += 1
         if self._window_kw < OVERLOAD_PICKUP * low_kw - EXPORT_SLACK_KW:
             self._hold_back_kw += low_kw - self._window_kw
+            self.kernel.changes += 1
             self._window_kw = low_kw
         elif self._hold_back_kw and import_kw - self._hold_back_kw > OVERLOAD_RETURN * low_kw:
             self._hold_back_kw = 0.0
+            self.kernel.changes += 1
 
     def _balance_island(self, draw_kw: float, dt_s: float) -> None:
         """Grid-forming units share what is left in proportion to rating (droop).

@@ -13,7 +13,7 @@ import numpy as np
 from gridmuster.fleet.model import Fleet
 from gridmuster.simulator.demand import Demand
 from gridmuster.simulator.market_data import MeterSeries
-from gridmuster.simulator.noise import OrnsteinUhlenbeck, entity_seed, refine
+from gridmuster.simulator.noise import Floats, OrnsteinUhlenbeck, entity_seed, refine
 from gridmuster.simulator.scenario import Moment
 from gridmuster.simulator.weather import Weather
 
@@ -71,6 +71,9 @@ class Environment:
         self._users: list[Row] = []
         self._counts: list[Row] = []
         self._rows: list[Row] = []
+        self._table: Floats = np.empty((0, 0))
+        self._integral: Floats = np.empty((0, 0))
+        self._sums_chunk_ms = -1
         self._chunk_ms = first_ms - CHUNK_MS
         self._load(first_ms)
 
@@ -80,7 +83,8 @@ class Environment:
         weather = self._weather.chunk(chunk_ms, end_ms)
         knots = self._frequency.advance(end_ms) * FREQUENCY_SPREAD
         slips = refine(knots, FREQUENCY_KNOT_S * 1000 // GRID_MS)
-        self._rows = np.concatenate([users @ self._sums, weather, slips], axis=1).tolist()
+        self._table = np.concatenate([users @ self._sums, weather, slips], axis=1)
+        self._rows = self._table.tolist()
         self._users = users.tolist()
         steps = 0.5 * (users[1:] + users[:-1]) * (GRID_MS / 3_600_000)
         counts = np.concatenate([self._energy[np.newaxis], steps]).cumsum(axis=0)
@@ -99,6 +103,33 @@ class Environment:
             return self._rows[k]
         share = rest / GRID_MS
         return [a + (b - a) * share for a, b in zip(self._rows[k], self._rows[k + 1], strict=True)]
+
+    def mean(self, from_ms: int, until_ms: int) -> Row:
+        """The mean row of a time within one quarter of an hour.
+
+        Args:
+            from_ms: its beginning, ms.
+            until_ms: its end, ms.
+        """
+        if self._sums_chunk_ms != (from_ms - from_ms % CHUNK_MS):
+            self.row(from_ms + 1)
+            table = self._table
+            steps = 0.5 * (table[1:] + table[:-1])
+            self._integral = np.concatenate([np.zeros((1, table.shape[1])), steps.cumsum(axis=0)])
+            self._sums_chunk_ms = self._chunk_ms
+        span = (until_ms - from_ms) / GRID_MS
+        whole: Row = ((self._until(until_ms) - self._until(from_ms)) / span).tolist()
+        return whole
+
+    def _until(self, at_ms: int) -> Floats:
+        """Integral of the rows from the chunk's beginning to an instant in it, in steps."""
+        k, rest = divmod(at_ms - self._chunk_ms, GRID_MS)
+        found: Floats = self._integral[k]
+        if rest:
+            share = rest / GRID_MS
+            low, high = self._table[k], self._table[k + 1]
+            found = found + share * (low + 0.5 * share * (high - low))
+        return found
 
     def demand_kw(self, user: int, at_ms: int) -> float:
         """What an end-user wants at an instant of the present quarter of an hour, kW."""

@@ -221,6 +221,7 @@ class GeneratorModel(Machine):
     def _enter(self, phase: Phase, for_s: float | None = None) -> None:
         """Change phase; with ``for_s`` something follows by itself after that time, s."""
         now_ms = self.kernel.now_ms
+        self.site.happened()
         was_turning = self._turning_since_ms != NEVER_MS
         self.phase = phase
         self.since_ms = now_ms
@@ -386,8 +387,9 @@ class GeneratorModel(Machine):
             self.fuel_used += self._burn_step
             if self.tank is not None:
                 self.tank.level -= self._burn_step
-                if self.tank.level < self.tank.low_level:
+                if self.tank.level < self.tank.low_level and not self.alarms & AlarmBit.LOW_FUEL:
                     self.alarms |= AlarmBit.LOW_FUEL
+                    self.site.happened()
         self.produced_kwh += self.mean_kw * dt_h
         if self.starved:
             self.starved = False

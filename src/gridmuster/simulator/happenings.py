@@ -80,6 +80,8 @@ class Happenings:
             if moment.at_ms > self._kernel.now_ms:
                 break
             self._next += 1
+            for site in self._sites.values():
+                site.happened()
             self._carry_out(moment)
         self._arm()
 

@@ -50,6 +50,7 @@ class InverterModel(Machine):
         if self.on or self.tripped or self.latched:
             return
         self.on = True
+        self.site.happened()
         self._on_since_ms = self.kernel.now_ms
         if self.trip_at_ms == NEVER_MS:
             self.trip_at_ms = self.kernel.now_ms + int(self._life_h * 3_600_000)
@@ -60,6 +61,7 @@ class InverterModel(Machine):
         if not self.on:
             return
         self.on = False
+        self.site.happened()
         self._life_h -= (self.kernel.now_ms - self._on_since_ms) / 3_600_000
         self.trip_at_ms = NEVER_MS
         self.kernel.at(NEVER_MS, self)
@@ -71,6 +73,7 @@ class InverterModel(Machine):
         if self.tripped:
             self._life_h = self._dice.expovariate(1.0) * self._mttf_h
         self.tripped = self.latched = False
+        self.site.happened()
         self.alarms &= AlarmBit.NOT_IN_AUTO
 
     def emergency_stop(self) -> None:

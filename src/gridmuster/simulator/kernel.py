@@ -29,13 +29,15 @@ class Kernel:
         seed: the world's seed.
     """
 
-    __slots__ = ("_heap", "_order", "now_ms", "seed")
+    __slots__ = ("_heap", "_order", "changes", "now_ms", "seed")
 
     def __init__(self, now_ms: int, seed: int) -> None:
         self.now_ms = now_ms
         self.seed = seed
         self._heap: list[tuple[int, int, Sleeper]] = []
         self._order = 0
+        #: Grows with everything that happens: phases, switches, faults, the scenario's moments.
+        self.changes = 0
 
     def at(self, at_ms: int, sleeper: Sleeper) -> None:
         """Wake the sleeper at an instant, instead of any other it had asked for."""

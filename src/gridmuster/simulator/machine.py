@@ -116,6 +116,7 @@ class Machine(Instrument):
     def set_mode(self, mode: Mode) -> None:
         """Turn the controller's own switch, as a person at the site does."""
         self.mode = mode
+        self.site.happened()
         if mode is Mode.AUTO:
             self.alarms &= ~AlarmBit.NOT_IN_AUTO
         else:

@@ -105,6 +105,9 @@ class SiteModel(Instrument):
         self._over_export_s = 0.0
         self._settling = False
         self._healthy = True
+        self._short = False
+        #: Grows with everything that happens at this site.
+        self.changes = 0
 
     def add(self, device: Device, column: int | None, row: Row) -> Machine:
         """Install a device; ``column`` is where its weather stands in a row."""
@@ -191,6 +194,11 @@ class SiteModel(Instrument):
             return
         self.settle()
 
+    def happened(self) -> None:
+        """Something changed here that is more than a figure that moves."""
+        self.changes += 1
+        self.kernel.changes += 1
+
     def set_outage(self, begins: bool) -> None:
         """A reason for the site's service to fail begins or ends; it is back when none is left."""
         self._outages += 1 if begins else -1
@@ -200,6 +208,7 @@ class SiteModel(Instrument):
     def service_changed(self) -> None:
         """The utility side came or went: inverters and engines in parallel let go at once."""
         healthy = self.healthy
+        self.happened()
         if healthy and not self._healthy:
             self.enter_at_ms = self.kernel.now_ms + ENTER_SERVICE_S * 1000
         self._healthy = healthy
@@ -207,6 +216,7 @@ class SiteModel(Instrument):
 
     def wake(self) -> None:
         """A gap is over, or the bus has been healthy long enough."""
+        self.happened()
         self.settle()
 
     def settle(self) -> None:
@@ -239,6 +249,7 @@ class SiteModel(Instrument):
     def _switch(self, *, local: bool) -> None:
         both_live = self.healthy and self._local_source()
         self.local = local
+        self.happened()
         if local and not self.healthy:
             for store in self.stores:
                 if store.grid_forming:
@@ -248,24 +259,28 @@ class SiteModel(Instrument):
 
     # A step.
 
-    def propose(self, dt_s: float, row: Row) -> float:
+    def propose(self, dt_s: float, row: Row, mean: Row | None = None) -> float:
         """Work out the step.
 
         Args:
             dt_s: its length, s.
             row: the environment at its end.
+            mean: its mean over the step; None: that of its two ends.
 
         Returns:
             Mean net draw from the area's feeder, kW (negative: the site sends out).
         """
         self._dt_s = dt_s
         last_kw, self.load_kw = self.load_kw, row[self.column]
-        load_kw = self.load_mean_kw = 0.5 * (last_kw + self.load_kw)
+        load_kw = 0.5 * (last_kw + self.load_kw) if mean is None else mean[self.column]
+        self.load_mean_kw = load_kw
         switching = self.kernel.now_ms < self.switching_until_ms
         local = self.local and not switching
         sent_kw = 0.0
         for renewable, column in self.renewables:
             renewable.propose(dt_s, row[column])
+            if mean is not None and renewable.mean_kw > 0.0:
+                renewable.mean_kw = min(mean[column], renewable.setpoint_kw)
             sent_kw += renewable.mean_kw
         for store in self.stores:
             store.propose(dt_s, 0.0)
@@ -390,6 +405,9 @@ class SiteModel(Instrument):
             room_kwh = self.bridge_capacity_kwh - self.bridge_kwh
             self.bridge_kwh += min(room_kwh, self._bridge_in_kw * BRIDGE_EFFICIENCY * dt_h)
         self.served_share = 1.0
+        if self._short and self.unmet_mean_kw <= 0.0:
+            self._short = False
+            self.happened()
         if self.unmet_mean_kw > 0.0:
             wanted_kwh = self.unmet_mean_kw * dt_h
             bridged_kwh = min(wanted_kwh, self.bridge_kwh)
@@ -397,6 +415,9 @@ class SiteModel(Instrument):
             self.bridged_kwh += bridged_kwh
             missing_kwh = wanted_kwh - bridged_kwh
             if missing_kwh > 0.0:
+                if not self._short:
+                    self.happened()
+                self._short = True
                 self.unserved_kwh += missing_kwh
                 self.served_share = 1.0 - missing_kwh / (self.load_mean_kw * dt_h)
                 for meter in self.meters:
@@ -404,6 +425,7 @@ class SiteModel(Instrument):
         if self._over_export_s >= EXPORT_TRIP_S:
             self._over_export_s = 0.0
             self.tripped_at_ms = self.kernel.now_ms
+            self.happened()
             for generator in self.generators:
                 if generator.breaker_closed and not self.carries_local(generator):
                     generator.trip(AlarmBit.REVERSE_POWER)

@@ -9,7 +9,7 @@ from gridmuster.fleet.profiles import hourly_demand_kw
 from gridmuster.signals import GridSignal, Price
 from gridmuster.simulator.area import AreaModel
 from gridmuster.simulator.controller import ControllerModel
-from gridmuster.simulator.environment import GRID_MS, Environment
+from gridmuster.simulator.environment import CHUNK_MS, GRID_MS, Environment
 from gridmuster.simulator.generator import GeneratorModel
 from gridmuster.simulator.happenings import Happenings
 from gridmuster.simulator.instrument import Instrument
@@ -136,14 +136,51 @@ class World:
             else:
                 self._step(now_ms, min(at_ms, wake_ms, now_ms - now_ms % GRID_MS + GRID_MS))
 
+    def advance_until(self, at_ms: int) -> int:
+        """Move the world to an instant, or to where something has happened on the way.
+
+        Steps are as long as nobody wakes; the environment counts with its mean over each. A
+        meter's passing dropout is not something that happens; a phase, a switch, a fault, a
+        moment of the scenario, a load that goes dark is (`Kernel.changes`).
+
+        Args:
+            at_ms: where to at the furthest, ms; on the grid of 4 s.
+
+        Returns:
+            Where it stands: ``at_ms``, or the first instant of the grid that is not before what
+            happened.
+
+        Raises:
+            ValueError: when that would turn time back.
+        """
+        kernel = self.kernel
+        if at_ms < kernel.now_ms:
+            raise ValueError(f"cannot turn time back from {kernel.now_ms} to {at_ms} ms")
+        seen = kernel.changes
+        while kernel.changes == seen:
+            now_ms = kernel.now_ms
+            wake_ms = kernel.next_ms()
+            if wake_ms <= now_ms:
+                kernel.wake_due()
+            elif now_ms >= at_ms:
+                return now_ms
+            else:
+                chunk_ms = now_ms - now_ms % CHUNK_MS + CHUNK_MS
+                self._step(now_ms, min(at_ms, wake_ms, chunk_ms))
+        end_ms = -(-kernel.now_ms // GRID_MS) * GRID_MS
+        self.advance_to(end_ms)
+        return end_ms
+
     def _step(self, now_ms: int, end_ms: int) -> None:
         dt_s = (end_ms - now_ms) / 1000.0
         dt_h = dt_s / 3600.0
+        long = end_ms - now_ms > GRID_MS
+        mean = self.environment.mean(now_ms, end_ms) if long else None
         row = self.environment.row(end_ms)
         dip_hz = self.happenings.dip_hz(end_ms) if self.happenings.dips else 0.0
         areas = self.areas.values()
         for area in areas:
-            area.propose(dt_s, dt_h, row, dip_hz)
+            area.propose(dt_s, row, mean, dip_hz)
         self.kernel.now_ms = end_ms
         for area in areas:
             area.account(dt_h)
