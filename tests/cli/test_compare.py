@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from command_line import call, fleet_in
 from msgspec import structs
 
 from gridmuster.cli.compare_plot import COLOURS, PANELS, draw
-from gridmuster.fleet.generate import generate
-from gridmuster.fleet.save import write_fleet
 from gridmuster.planning.comparing import OBJECTIVES, Compared
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def call(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gridmuster.cli.main", "compare", *words],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def fleet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("compare") / "fleet.yaml"
-    write_fleet(generate(4, 1), path, tables=False)
-    return path
+    return fleet_in(tmp_path_factory.mktemp("compare"), 4, 1)
 
 
 def row(objective: str) -> Compared:
@@ -46,7 +31,7 @@ def test_json_has_the_four_objectives_each_best_at_its_own(
     fleet_file: Path, tmp_path: Path
 ) -> None:
     picture = tmp_path / "compared.svg"
-    done = call(str(fleet_file), "--json", "--gap", "1e-4", "--plot", str(picture))
+    done = call("compare", str(fleet_file), "--json", "--gap", "1e-4", "--plot", str(picture))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["start"] == "2026-07-15T00:00:00-05:00"
@@ -62,17 +47,17 @@ def test_json_has_the_four_objectives_each_best_at_its_own(
 
 
 def test_words_name_every_figure(fleet_file: Path) -> None:
-    done = call(str(fleet_file))
+    done = call("compare", str(fleet_file))
     assert done.returncode == 0, done.stderr
     for word in (*OBJECTIVES, "expense, USD", "USD/kWh", "efficiency", "LOLP", "EENS"):
         assert word in done.stdout
 
 
 def test_a_mistyped_day_and_a_missing_file_say_what_to_do(fleet_file: Path, tmp_path: Path) -> None:
-    wrong = call(str(fleet_file), "--day", "tomorrow")
+    wrong = call("compare", str(fleet_file), "--day", "tomorrow")
     assert wrong.returncode == 2
     assert "tomorrow" in wrong.stderr
-    missing = call(str(tmp_path / "none.yaml"))
+    missing = call("compare", str(tmp_path / "none.yaml"))
     assert missing.returncode == 2
     assert "none.yaml" in missing.stderr
     assert "Traceback" not in missing.stderr

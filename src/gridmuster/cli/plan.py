@@ -12,7 +12,9 @@ from gridmuster.cli.compare import DAY, midnight_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gridmuster.planning import PlanSolution
+    from gridmuster.planning import PlanProblem, PlanSolution
+    from gridmuster.planning.order import Ordered
+    from gridmuster.planning.reasons import Why
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -25,6 +27,20 @@ def plan(
     day: Annotated[str, typer.Option(help="The day, in the fleet's time zone.")] = DAY,
     gap: Annotated[float, typer.Option(min=0.0, help="Proven gap at which to stop.")] = 1e-3,
     time_limit: Annotated[float, typer.Option(min=0.1, help="Longest search, s.")] = 30.0,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ID=]OBJECTIVE",
+            help="A name, a blend (NAME:0.7,NAME:0.3) or a strict order "
+            "(reliability:lolp=0.001>expense), for all or for one area or device; may be repeated.",
+        ),
+    ] = None,
+    why: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DEVICE@HOUR", help="Why on or off then, like set-1@18:30; may be repeated."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Write the whole plan here.")
     ] = None,
@@ -37,23 +53,99 @@ def plan(
     from rich.console import Console
 
     from gridmuster.fleet.load import load_fleet
-    from gridmuster.runtime.day_ahead import plan_day
+    from gridmuster.planning import PlanLimits
+    from gridmuster.runtime.day_ahead import answer_day
 
     loaded = load_fleet(fleet)
-    start = midnight_of(day, loaded.sites[0].time_zone)
+    zone = loaded.sites[0].time_zone
+    start = midnight_of(day, zone)
+    moments = [moment_of(asked, day, zone) for asked in why or ()]
     with Console(stderr=True).status("planning"):
-        found = plan_day(loaded, start, gap, time_limit)
+        found = answer_day(loaded, start, PlanLimits(gap, time_limit), objective or ())
+    reasons = [reason(found.problem, found.solution, device, at, zone) for device, at in moments]
     if out is not None:
         try:
-            out.write_bytes(msgspec.json.encode(found))
+            out.write_bytes(msgspec.json.encode(found.solution))
         except OSError as error:
             typer.echo(f"error: cannot write {out}: {error.strerror}", err=True)
             raise typer.Exit(EXIT_BROKEN) from error
     if as_json:
-        typer.echo(msgspec.json.encode(found).decode())
+        plain = msgspec.to_builtins(found.solution)
+        if reasons:
+            plain["why"] = msgspec.to_builtins(reasons)
+        typer.echo(msgspec.json.encode(plain).decode())
         return
-    for line in told(found):
+    if reasons:
+        for asked, reasoned in zip(why or (), reasons, strict=True):
+            typer.echo(f"{asked}: {' '.join(reasoned.sentences)}")
+        return
+    for line in told(found.solution):
         typer.echo(line)
+    if found.ordered is not None:
+        typer.echo(told_order(found.ordered))
+
+
+def moment_of(asked: str, day: str, time_zone: str) -> tuple[str, int]:
+    """The device and the instant (ms) of a question like ``set-1@18:30`` about a day.
+
+    Args:
+        asked: the question; hours are those of the zone's clock.
+        day: the day, as 2026-07-15.
+        time_zone: its IANA name.
+
+    Raises:
+        typer.BadParameter: when it is no such question.
+    """
+    from datetime import date, datetime, time
+
+    from gridmuster.clock import to_ms, zone
+
+    device, at, hour = asked.rpartition("@")
+    try:
+        hours, _, minutes = hour.partition(":")
+        clock = time(int(hours), int(minutes or 0))
+        instant = datetime.combine(date.fromisoformat(day), clock, zone(time_zone))
+    except ValueError:
+        at = ""
+    if not at or not device:
+        raise typer.BadParameter(f"{asked!r} asks nothing; expected DEVICE@HOUR like set-1@18:30")
+    return device, to_ms(instant)
+
+
+def reason(
+    problem: PlanProblem, solution: PlanSolution, device: str, at_ms: int, time_zone: str
+) -> Why:
+    """Why a device does what it does at an instant.
+
+    Args:
+        problem: the question.
+        solution: the answer.
+        device: the device's id.
+        at_ms: the instant, ms.
+        time_zone: whose clock the words go by.
+
+    Raises:
+        PlanningError: when the plan has no such moment.
+    """
+    from gridmuster.clock import from_ms, zone
+    from gridmuster.planning.explain import Explainer
+
+    def when(interval: int) -> str:
+        ms = problem.start_ms + interval * problem.step_s * 1000
+        return from_ms(ms).astimezone(zone(time_zone)).strftime("%H:%M")
+
+    interval = (at_ms - problem.start_ms) // (problem.step_s * 1000)
+    return Explainer(problem, solution, when).why(device, interval)
+
+
+def told_order(ordered: Ordered) -> str:
+    """How a strict order came out, in a line for people."""
+    kept = "kept" if ordered.met else "out of reach of every blend; this is the nearest plan"
+    return (
+        f"order: the first comes to {ordered.first:,.6g}, at most {ordered.mark:,.6g} was asked: "
+        f"{kept}; the second to {ordered.second:,.2f}, alone it would be "
+        f"{ordered.second_alone:,.2f}; {ordered.plans} plans were made"
+    )
 
 
 def told(plan: PlanSolution) -> Iterator[str]:

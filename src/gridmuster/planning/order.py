@@ -5,6 +5,10 @@ logarithm, that is as small as it may be while the mark is kept. The mark is che
 itself, so that the order is strict; the second objective is the least that blends give (a plan
 between two blends, which no weights lead to, is not looked for), and the answer says how far above
 its own lower bound it is at most.
+
+An order may be of one area or one device alone: its weights vary, all others keep theirs. What the
+first may lose is then a share of what it could gain there, for a share of the whole would hide what
+one device does; what is within the gap of the plans cannot be told apart.
 """
 
 from __future__ import annotations
@@ -29,7 +33,8 @@ class Mark(Struct, frozen=True):
     Args:
         objective: its name, like ``reliability``.
         within: at most this share above the best plan made for it alone (counted from the figure
-            of `planning.figures`).
+            of `planning.figures`); where the order is of one part, at most this share of the way
+            from there to the plan made for the second alone.
         lolp: instead: the mean odds of loss of load in an interval are at most this.
     """
 
@@ -42,6 +47,7 @@ class Ordered(Struct, frozen=True):
     """A plan made in strict order.
 
     Args:
+        problem: the question with the blend's weights, as it was answered.
         solution: the plan; its objective and bound are those of the blend.
         met: whether it keeps the mark; if not, no plan of any blend does, and this is the nearest.
         ratio: weight of the first objective over that of the second; 0: the second alone.
@@ -52,6 +58,7 @@ class Ordered(Struct, frozen=True):
         plans: how many plans were made.
     """
 
+    problem: PlanProblem
     solution: PlanSolution
     met: bool
     ratio: float
@@ -63,21 +70,28 @@ class Ordered(Struct, frozen=True):
 
 
 class _Search:
-    """Plans of blends of two objectives."""
+    """Plans of blends of two objectives, of all or of one part."""
 
     def __init__(
-        self, problem: PlanProblem, mark: Mark, then: str, limits: PlanLimits | None
+        self, problem: PlanProblem, mark: Mark, then: str, limits: PlanLimits | None, where: str
     ) -> None:
         for name in (mark.objective, then):
             if name not in NAMES:
                 known = ", ".join(NAMES)
                 raise PlanningError(f"objective {name!r} is not known; there are {known}")
-        self._problem, self._mark, self._then, self._limits = problem, mark, then, limits
+        self._mark, self._then, self._limits, self._where = mark, then, limits, where
+        self._problem = problem
         self._last: PlanSolution | None = None
         self.plans = 0
 
     def solve(self, ratio: float) -> PlanSolution:
         """The plan of a blend; an infinite ratio is the first objective alone."""
+        self._last = solve(self.asked(ratio), self._limits, self._last)
+        self.plans += 1
+        return self._last
+
+    def asked(self, ratio: float) -> PlanProblem:
+        """The problem with the weights of a blend."""
         first, second = NAMES[self._mark.objective], NAMES[self._then]
         if ratio == float("inf"):
             weights = parse(self._mark.objective)
@@ -86,10 +100,10 @@ class _Search:
             weights = structs.replace(
                 Weights(operating_expense=0.0), **{first: share, second: 1.0 - share}
             )
-        asked = structs.replace(self._problem, weights=weights, objectives={})
-        self._last = solve(asked, self._limits, self._last)
-        self.plans += 1
-        return self._last
+        if self._where:
+            own = {**self._problem.objectives, self._where: weights}
+            return structs.replace(self._problem, objectives=own)
+        return structs.replace(self._problem, weights=weights, objectives={})
 
     def first(self, solution: PlanSolution) -> float:
         """The figure that the mark is about."""
@@ -101,12 +115,13 @@ class _Search:
         """The figure of the second objective."""
         return value(self._problem, solution, self._then)
 
-    def limit(self, best: PlanSolution) -> float:
-        """The most that the first figure may be, the best plan for it being known."""
+    def limit(self, best: PlanSolution, alone: PlanSolution) -> float:
+        """The most that the first figure may be, the best plans for either being known."""
         if self._mark.lolp is not None:
             return self._mark.lolp
         least = self.first(best)
-        return least + self._mark.within * abs(least)
+        room = max(self.first(alone) - least, 0.0) if self._where else abs(least)
+        return least + self._mark.within * room
 
 
 def value(problem: PlanProblem, solution: PlanSolution, objective: str) -> float:
@@ -121,23 +136,29 @@ def value(problem: PlanProblem, solution: PlanSolution, objective: str) -> float
 
 
 def in_order(
-    problem: PlanProblem, mark: Mark, then: str, limits: PlanLimits | None = None
+    problem: PlanProblem,
+    mark: Mark,
+    then: str,
+    limits: PlanLimits | None = None,
+    where: str = "",
 ) -> Ordered:
     """Plan for one objective to a mark, then for another.
 
     Args:
-        problem: the question; its own weights do not count.
+        problem: the question; its own weights do not count where the order holds.
         mark: the first objective and how good it has to be.
         then: name of the second objective.
         limits: how long and how well to solve each of the at most `HALVINGS` + 2 plans.
+        where: id of the area or device that the order is for; empty: for all, whatever objectives
+            areas and devices have of their own.
 
     Raises:
         PlanningError: for an unknown objective, or a malformed problem.
     """
-    search = _Search(problem, mark, then, limits)
+    search = _Search(problem, mark, then, limits, where)
     alone = search.solve(0.0)
     best = search.solve(float("inf"))
-    most = search.limit(best)
+    most = search.limit(best, alone)
     chosen, ratio = best, float("inf")
     if search.first(alone) <= most:
         chosen, ratio = alone, 0.0
@@ -151,6 +172,7 @@ def in_order(
                 chosen, ratio = plan, middle
             low, high = (low, middle) if keeps else (middle, high)
     return Ordered(
+        problem=search.asked(ratio),
         solution=chosen,
         met=search.first(chosen) <= most,
         ratio=ratio,
