@@ -29,6 +29,7 @@ from gridmuster.planning.reasons import (
     Verdict,
     Why,
 )
+from gridmuster.planning.solve import Method
 
 COUNT = 5
 TOLERANCE_USD = 2e-3
@@ -102,7 +103,17 @@ def every_why(case: PlanProblem, plan: PlanSolution) -> list[Why]:
 @CASES
 @given(cases())
 def test_statements_agree_with_the_numbers(case: PlanProblem) -> None:
-    plan = solve(case, PlanLimits(gap=1e-6, time_limit_s=10.0))
+    statements_hold(case, solve(case, PlanLimits(gap=1e-6, time_limit_s=10.0)))
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@given(cases())
+def test_statements_about_a_decomposed_plan_agree_with_its_numbers(case: PlanProblem) -> None:
+    limits = PlanLimits(gap=0.05, time_limit_s=0.3)
+    statements_hold(case, solve(case, limits, method=Method.DECOMPOSITION))
+
+
+def statements_hold(case: PlanProblem, plan: PlanSolution) -> None:
     units = {one.id: one for one in case.units}
     for why in every_why(case, plan):
         assert why.sentences
