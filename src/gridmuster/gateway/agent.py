@@ -81,6 +81,17 @@ class SiteAgent:
         return self._duty.phase is Phase.AWAY
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way: no set on, no target, no duty, no alarm."""
+        station = self._station
+        if station.alarms or station.supply or self._duty.phase is Phase.AWAY:
+            return False
+        for unit in station.units:
+            if unit.target is not None or unit.on or unit.cap_kw is not None:
+                return False
+        return not self._desk.waiting
+
+    @property
     def counts(self) -> Mapping[str, int]:
         """Commands obeyed, refused, expired and duplicated, and messages not understood."""
         return self._desk.counts

@@ -45,6 +45,8 @@ class LockstepSite:
     by_key: dict[str, LocalLink]
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
     skew_ms: int = 0
+    #: A frame arrived since it was last looked at.
+    stirred: bool = False
 
 
 class LockstepCenter:
@@ -82,6 +84,10 @@ class LockstepCenter:
         given = self.recorded.given()
         self._change = prepare_change(old.fleet, fleet, old.config, change, given)
         self.recorded.announce(self._change)
+
+    def due(self) -> list[int]:
+        """When a plan that was asked for is taken in, ms; empty when none is under way."""
+        return [] if self._plan is None else [self._plan[0]]
 
     def cycle(self, now_ms: int) -> None:
         """One cycle of this center: what arrived goes in, what it may send goes out."""
@@ -209,6 +215,7 @@ class Lockstep:
     def _receiver(self, site: LockstepSite) -> Callable[[Frame], None]:
         def receive(frame: Frame) -> None:
             at_ms = self.clock.now_ms() + site.skew_ms
+            site.stirred = True
             self._apply(site, site.agent.receive(at_ms, frame))
 
         return receive
