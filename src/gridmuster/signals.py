@@ -321,6 +321,7 @@ class Action(StrEnum):
     ACTIVATE = "activate"
     CANCEL = "cancel"
     ACKNOWLEDGE = "acknowledge"
+    SIGNAL = "signal"
 
 
 class Activation(Struct, frozen=True, omit_defaults=True):
@@ -348,6 +349,32 @@ class Activation(Struct, frozen=True, omit_defaults=True):
     feeder: str = ""
 
 
+class ProgramSignal(Struct, frozen=True, omit_defaults=True):
+    """What a utility, market or another program tells one of an area's programs.
+
+    The same ``event`` again takes the place of what was said of it before; ``withdrawn`` ends it.
+    It counts from ``from_ms`` (None: now) until ``until_ms`` (None: no end is known). ``power_kw``
+    is what is asked for (None: as much as the program gives), ``level`` the emergency level,
+    ``reserve_mw`` the grid's reserve. ``rank`` orders events of one program, the smallest first.
+    ``alert_asserted``: the sender puts on record that the five conditions of an emergency alert
+    hold (40 CFR 63.6640(f)(4)(ii)). ``remarks`` tell what of the sender's message was left out.
+    """
+
+    program: Id
+    event: Id
+    from_ms: InstantMs | None = None
+    until_ms: InstantMs | None = None
+    power_kw: Annotated[float, Meta(gt=0.0, le=MAX_POWER_KW)] | None = None
+    level: Alert | None = None
+    reserve_mw: NonNegative | None = None
+    price_usd_per_mwh: PriceUsd | None = None
+    purpose: Purpose | None = None
+    rank: Count = 0
+    alert_asserted: bool = False
+    withdrawn: bool = False
+    remarks: tuple[str, ...] = ()
+
+
 class OperatorRequest(Struct, frozen=True, omit_defaults=True, tag="operator", tag_field="kind"):
     """A person's request, already authenticated and authorised; journaled before it acts.
 
@@ -355,6 +382,7 @@ class OperatorRequest(Struct, frozen=True, omit_defaults=True, tag="operator", t
     ``release``; ``emergency_stop`` latches until ``reset`` by an admin. ``activate`` says in
     ``activation`` what; ``cancel`` ends the activation whose request had the id ``target``.
     ``acknowledge`` says that a person has seen the alarm ``target``; it changes no device.
+    ``signal`` hands what ``signal`` says to the program ``target``; its actor may be a machine.
     """
 
     id: Id
@@ -368,6 +396,7 @@ class OperatorRequest(Struct, frozen=True, omit_defaults=True, tag="operator", t
     until_ms: InstantMs | None = None
     reason: str = ""
     activation: Activation | None = None
+    signal: ProgramSignal | None = None
     v: int = VERSION
 
 

@@ -28,7 +28,7 @@ class Running(Struct):
     """An activation under way, or over when ``phase`` says so.
 
     ``lost`` sets stay in ``sets`` with the reason; ``failed`` ones are not called again.
-    ``delivered_kwh`` counts from the window's begin.
+    ``delivered_kwh`` counts from the window's begin. ``program`` asked for it; empty: a person.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Running(Struct):
     searched_ms: int = 0
     counted_ms: int = 0
     cancelled_by: str = ""
+    program: str = ""
 
     def live(self) -> list[Called]:
         """Its sets that are not lost."""

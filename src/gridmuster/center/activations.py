@@ -15,6 +15,7 @@ from typing import Final
 
 from msgspec import structs
 
+from gridmuster.center.activationchange import SPREAD_EACH_S, count, end_at
 from gridmuster.center.activationmemory import ActivationMemory, Called, Hold, Running
 from gridmuster.center.calls import ON_STATES
 from gridmuster.center.candidates import CandidateBook, Known, lead_s
@@ -38,8 +39,6 @@ from gridmuster.signals import (
 )
 from gridmuster.units import MS_PER_HOUR, MS_PER_S
 
-#: Spread of starts and of returns for each set that is called, s; at most that of invariant 12.
-SPREAD_EACH_S: Final = 2.0
 #: How often an activation is looked over when nothing happened to its sets, s.
 LOOK_EVERY_S: Final = 20
 #: How often further sets are looked for while some are missing and none was lost, s.
@@ -96,7 +95,7 @@ class ActivationDesk:
         if one.cancelled_by:
             return f"refused: it was cancelled by {one.cancelled_by} already"
         one.cancelled_by = request.actor
-        self._end_at(one, now_ms)
+        end_at(one, now_ms)
         return f"activation of {one.wish.power_kw:g} kW in {one.target} cancelled"
 
     def give_back(self, devices: Iterable[str], actor: str) -> int:
@@ -175,13 +174,23 @@ class ActivationDesk:
         if not (memory.running or self._asked or memory.holds or memory.freed):
             return []
         asked, self._asked = self._asked, []
-        answers = [(request, self._begin(request, known)) for request in asked]
+        answers = [(request, self.begin(request, known)) for request in asked]
         for one in list(memory.running.values()):
             self._follow(one, known)
         self._hold(known)
         return answers
 
-    def _begin(self, request: OperatorRequest, known: Known) -> str:
+    def begin(self, request: OperatorRequest, known: Known, program: str = "") -> str:
+        """Call sets for an activation at once.
+
+        Args:
+            request: to activate; its id becomes the activation's.
+            known: what the cycle knows.
+            program: id of the program that asks; empty: a person.
+
+        Returns:
+            What was done, in words, beginning with ``refused:`` when nothing was.
+        """
         if len(self.memory.running) >= MOST_RUNNING:
             return f"refused: {MOST_RUNNING} activations are under way"
         found = self.weigh(request, known)
@@ -204,6 +213,7 @@ class ActivationDesk:
             wish,
             known.now_ms,
             counted_ms=known.now_ms,
+            program=program,
         )
         self.memory.running[request.id] = one
         self._call(one, found, known.now_ms, [])
@@ -231,19 +241,17 @@ class ActivationDesk:
                     max(early_ms, now_ms) + wait_ms,
                     0,
                     lost[k] if k < len(lost) else "",
-                    ours=not chosen.on,
+                    ours=not chosen.on or self._is_ours(chosen.device),
                 )
             )
         one.firm_kw, one.missing_kw = found.firm_kw, found.missing_kw
         one.in_line = tuple(chosen.device for chosen in found.in_line)
-        self._end_at(one, one.wish.until_ms)
+        end_at(one, one.wish.until_ms)
 
-    def _end_at(self, one: Running, until_ms: int) -> None:
-        one.wish = structs.replace(one.wish, until_ms=until_ms)
-        spread_s = min(SPREAD_EACH_S * len(one.sets), SPREAD_S)
-        for called in one.sets:
-            wait_s = stagger_s(called.device, spread_s, f"{one.id}/return")
-            called.end_ms = until_ms + int(wait_s * MS_PER_S)
+    def _is_ours(self, device_id: str) -> bool:
+        """Whether a set that is on was started for an activation that let it go just now."""
+        hold = self.memory.holds.get(device_id)
+        return hold is not None and hold.ours
 
     def _generator(self, device_id: str) -> Generator:
         device = self._fleet.device_by_id[device_id]
@@ -268,7 +276,7 @@ class ActivationDesk:
                 lost.append(called.device)
                 if called.device in known.commitment.failures:
                     one.failed.append(called.device)
-        self._count(one, known)
+        count(one, known.snapshot.readings, now_ms)
         due = now_ms - one.looked_ms >= LOOK_EVERY_S * MS_PER_S
         if now_ms < wish.until_ms and (lost or due):
             one.looked_ms = now_ms
@@ -289,17 +297,6 @@ class ActivationDesk:
         kw, _ = self._book.power_kw(device, self._fleet.site_by_id[device.site], known)
         verdict = check(context, Setpoint(device_id, Order.RUN, kw, wish.purpose))
         return verdict.reason if isinstance(verdict, Refused) else ""
-
-    def _count(self, one: Running, known: Known) -> None:
-        one.delivered_kw = sum(
-            max(reading.power_kw, 0.0)
-            for called in one.live()
-            if (reading := known.snapshot.readings.get(called.device)) is not None
-        )
-        since_ms = max(one.counted_ms, one.wish.from_ms)
-        until_ms = min(known.now_ms, one.wish.until_ms)
-        one.delivered_kwh += one.delivered_kw * max(until_ms - since_ms, 0) / MS_PER_HOUR
-        one.counted_ms = known.now_ms
 
     def _make_up(self, one: Running, known: Known, lost: list[str]) -> None:
         """Call further sets when what is left does not carry the target any more."""
@@ -402,6 +399,8 @@ class ActivationDesk:
             f"activation of {wish.power_kw:g} kW in {one.target} by {one.actor} "
             f"({wish.purpose.value.replace('_', ' ')})"
         )
+        if one.program:
+            text += f": {one.reason}"
         return {
             called.device: Hold(
                 one.id, powers[called.device], wish.purpose, text, called.replaces, called.ours

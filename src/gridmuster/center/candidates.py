@@ -46,6 +46,7 @@ class Known:
         commitment: failures.
         operator: overrides and stops of persons.
         ledger: hours and starts.
+        declared: areas in which a program was told of an emergency alert.
     """
 
     now_ms: int
@@ -54,6 +55,7 @@ class Known:
     commitment: CommitmentMemory
     operator: OperatorMemory
     ledger: Ledger
+    declared: frozenset[str] = frozenset()
 
 
 def lead_s(device: Generator) -> float:
@@ -156,7 +158,7 @@ class CandidateBook:
         if wish.purpose is not Purpose.EMERGENCY_ALERT or rule.alert_cap_h is None:
             return ""
         area_id = self._fleet.site_by_id[device.site].area
-        if known.snapshot.areas[area_id].alert is not Alert.NONE:
+        if known.snapshot.areas[area_id].alert is not Alert.NONE or area_id in known.declared:
             return ""
         name = device.permit.permit_class.value
         return f"permit {name}: no emergency alert is declared in {area_id}"

@@ -26,6 +26,7 @@ from gridmuster.center.operator import OperatorDesk
 from gridmuster.center.planner import Planner
 from gridmuster.center.plantotals import PlanTotals
 from gridmuster.center.presenter import present
+from gridmuster.center.programdesk import ProgramDesk
 from gridmuster.center.rates import RateBook
 from gridmuster.center.recorder import Recorder
 from gridmuster.center.session import Session
@@ -90,6 +91,7 @@ class Core:
         self._sources = sources
         self._decider = Decider(fleet, config, sources)
         self._activations = ActivationDesk(fleet, memory.activations, sources)
+        self._programs = ProgramDesk(fleet, memory.programs, self._activations)
         self._planner = Planner(fleet, config, memory.planning, sources, made)
         self._recorder = Recorder(fleet, memory, sources)
         self._rates = RateBook(fleet)
@@ -103,6 +105,7 @@ class Core:
             self._desk,
             self._operator,
             self._activations,
+            self._programs,
             self._calls,
             self._planner,
             self._recorder,
@@ -214,6 +217,9 @@ class Core:
     def _activate(self, snapshot: Snapshot) -> Callable[[str], Context]:
         """Settle and follow activations; returns what tells of devices under what they hold."""
         known = self._known(snapshot)
+        if self.state.session.mode is Mode.COMMANDING:
+            for request, answer in self._programs.look(known):
+                self._recorder.operator(snapshot.now_ms, request, answer)
         for request, answer in self._activations.look(known):
             self._operator.answer(request.id, answer)
             self._recorder.operator(snapshot.now_ms, request, answer)
@@ -225,7 +231,13 @@ class Core:
         memory = self.state
         contexts = self._context_reader(snapshot)
         return Known(
-            snapshot.now_ms, snapshot, contexts, memory.commitment, memory.operator, memory.ledger
+            snapshot.now_ms,
+            snapshot,
+            contexts,
+            memory.commitment,
+            memory.operator,
+            memory.ledger,
+            self._programs.declared(snapshot.now_ms),
         )
 
     def weigh(self, request: OperatorRequest) -> Selection | str:

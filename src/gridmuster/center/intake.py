@@ -12,6 +12,7 @@ from gridmuster.center.inbox import Malformed
 from gridmuster.center.memory import CoreState
 from gridmuster.center.operator import OperatorDesk
 from gridmuster.center.planner import Planner
+from gridmuster.center.programdesk import ProgramDesk
 from gridmuster.center.recorder import Recorder
 from gridmuster.center.session import Session
 from gridmuster.dispatch.commitment import Deaf
@@ -49,6 +50,7 @@ class Intake:
         desk: takes acknowledgements.
         operator: takes operators' requests.
         activations: takes those for activations.
+        programs: takes what is told to programs.
         calls: takes generators' readings.
         planner: takes plans.
         recorder: takes what deserves a word.
@@ -63,6 +65,7 @@ class Intake:
         desk: CommandDesk,
         operator: OperatorDesk,
         activations: ActivationDesk,
+        programs: ProgramDesk,
         calls: CallBook,
         planner: Planner,
         recorder: Recorder,
@@ -73,6 +76,7 @@ class Intake:
         self._desk = desk
         self._operator = operator
         self._activations = activations
+        self._programs = programs
         self._calls = calls
         self._planner = planner
         self._recorder = recorder
@@ -176,7 +180,7 @@ class Intake:
         )
 
     def _request(self, request: OperatorRequest, at_ms: int) -> None:
-        if request.action in (Action.ACTIVATE, Action.CANCEL):
+        if request.action in (Action.ACTIVATE, Action.CANCEL, Action.SIGNAL):
             self._activation(request, at_ms)
             return
         if request.action is Action.RELEASE and request.id not in self._state.operator.answers:
@@ -200,13 +204,16 @@ class Intake:
             self._session.listen(at_ms)
 
     def _activation(self, request: OperatorRequest, at_ms: int) -> None:
-        """An activation is settled with this cycle's picture; the end of one at once."""
+        """An activation is settled with this cycle's picture; its end and a signal at once."""
         if request.id in self._state.operator.answers:
             return
         if request.action is Action.ACTIVATE:
             self._activations.ask(request)
             return
-        answer = self._activations.cancel(request, at_ms)
+        if request.action is Action.SIGNAL:
+            answer = self._programs.take(request, at_ms)
+        else:
+            answer = self._activations.cancel(request, at_ms)
         self._operator.answer(request.id, answer)
         self._recorder.operator(at_ms, request, answer)
 

@@ -14,6 +14,7 @@ from gridmuster.center.calls import CallMemory
 from gridmuster.center.commands import DeskMemory
 from gridmuster.center.operator import OperatorMemory
 from gridmuster.center.planmemory import PlanMemory, PlanRequest
+from gridmuster.center.programmemory import ProgramMemory
 from gridmuster.center.session import SessionMemory
 from gridmuster.center.view import DecisionView
 from gridmuster.dispatch.commitment import CommitmentMemory
@@ -58,6 +59,7 @@ class CoreState(Struct):
     counters: Counters = field(default_factory=Counters)
     lolp: dict[str, float] = field(default_factory=dict)
     leaving: list[str] = field(default_factory=list)
+    programs: ProgramMemory = field(default_factory=ProgramMemory)
 
     def keep_only(self, fleet: Fleet) -> None:
         """Forget what left the fleet, so that nothing of it is looked at or commanded.

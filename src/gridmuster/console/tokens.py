@@ -53,6 +53,7 @@ ROLES: Final[dict[Action, Role]] = {
     Action.ACKNOWLEDGE: Role.OPERATOR,
     Action.ACTIVATE: Role.OPERATOR,
     Action.CANCEL: Role.OPERATOR,
+    Action.SIGNAL: Role.OPERATOR,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gridmuster.fleet.devices import Device, FleetId, Generator, Part, Store
+from gridmuster.fleet.programs import Program, Programs
 from gridmuster.units import Fuel
 
 
@@ -92,6 +93,9 @@ class Area(Part):
     objective: str | None = Field(default=None, description="objective or blend for this area")
     feeders: tuple[Feeder, ...] = Field(
         default=(), description="its lines; each id once in the whole fleet"
+    )
+    programs: Programs = Field(
+        default=Programs(), description="why its sets are called, beside plan, balance and people"
     )
 
 
@@ -240,6 +244,11 @@ class Fleet(Part):
     def feeder_by_id(self) -> dict[str, Feeder]:
         """Feeders of all areas by id."""
         return {feeder.id: feeder for area in self.areas for feeder in area.feeders}
+
+    @cached_property
+    def program_by_id(self) -> dict[str, tuple[Area, Program]]:
+        """Programs of all areas, each with its area, by id."""
+        return {one.id: (area, one) for area in self.areas for one in area.programs.all}
 
     @cached_property
     def sites_of_feeder(self) -> dict[str, tuple[Site, ...]]:

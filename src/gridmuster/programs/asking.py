@@ -1,0 +1,204 @@
+"""Each program as a pure function: what an area shows and what was told in, requests out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from msgspec import Struct, field
+
+from gridmuster.fleet.programs import Frequency, GridAlert, Program, Reserve, Webhook
+from gridmuster.programs.events import Event, at_level, most_of
+from gridmuster.programs.latch import Latch, Trip, step
+from gridmuster.programs.request import LEAST_KW, Request
+from gridmuster.signals import Alert, Purpose
+
+LEVELS: Final = (Alert.NONE, Alert.EEA1, Alert.EEA2, Alert.EEA3)
+
+
+class Sensed(Struct, frozen=True):
+    """What an area shows at one moment; None: not known now.
+
+    Args:
+        area: its id.
+        now_ms: the moment, ms.
+        frequency_hz: of the utility, Hz.
+        alert: the grid operator's level of emergency.
+    """
+
+    area: str
+    now_ms: int
+    frequency_hz: float | None = None
+    alert: Alert | None = None
+
+
+class Watch(Struct):
+    """What is remembered of one program: its measured value, and events by id."""
+
+    latch: Latch = Latch()
+    events: dict[str, Event] = field(default_factory=dict)
+
+    def forget(self, now_ms: int) -> None:
+        """Drop events that are over at this moment, ms."""
+        for name in [name for name, one in self.events.items() if one.until_ms <= now_ms]:
+            del self.events[name]
+
+
+def asks(program: Program, watch: Watch, sensed: Sensed) -> list[Request]:
+    """What a program asks for now and later.
+
+    Args:
+        program: its settings.
+        watch: what is remembered of it; brought up to date.
+        sensed: what its area shows.
+    """
+    watch.forget(sensed.now_ms)
+    found: list[Request] = _KINDS[program.kind](program, watch, sensed)
+    return [request for request in found if request.power_kw >= LEAST_KW]
+
+
+def declared(watches: Iterable[Watch], now_ms: int) -> bool:
+    """Whether an event that counts now declares an emergency.
+
+    Args:
+        watches: what is remembered of an area's programs.
+        now_ms: now, ms.
+    """
+    return any(
+        event.signal.level not in (None, Alert.NONE) and event.from_ms <= now_ms < event.until_ms
+        for watch in watches
+        for event in watch.events.values()
+    )
+
+
+def _request(
+    program: Program,
+    sensed: Sensed,
+    power_kw: float,
+    window: tuple[int, int],
+    purpose: Purpose,
+    reason: str,
+    **more: Any,
+) -> Request:
+    return Request(
+        key=more.pop("key", program.id),
+        program=program.id,
+        area=sensed.area,
+        power_kw=power_kw,
+        from_ms=window[0],
+        until_ms=window[1],
+        priority=program.priority,
+        purpose=purpose,
+        reason=reason,
+        feeder=program.feeder or "",
+        tag=program.tag,
+        probability=program.probability,
+        light_load=program.light_load,
+        **more,
+    )
+
+
+def _frequency(program: Frequency, watch: Watch, sensed: Sensed) -> list[Request]:
+    trip = Trip(
+        program.below_hz,
+        program.recover_hz,
+        program.delay_s,
+        program.recover_s,
+        program.run_s,
+        below=True,
+    )
+    watch.latch = step(watch.latch, trip, sensed.now_ms, sensed.frequency_hz)
+    if not watch.latch.asks(sensed.now_ms):
+        return []
+    reason = f"frequency below {program.below_hz:g} Hz for {program.delay_s:g} s"
+    return [_latched(program, watch, sensed, program.power_kw, Purpose.DEMAND, reason)]
+
+
+def _reserve(program: Reserve, watch: Watch, sensed: Sensed) -> list[Request]:
+    trip = Trip(
+        program.below_mw,
+        program.recover_mw,
+        program.delay_s,
+        program.recover_s,
+        program.run_s,
+        below=True,
+    )
+    newest = max(watch.events.values(), key=lambda one: one.heard_ms, default=None)
+    reserve_mw = None if newest is None else newest.signal.reserve_mw
+    watch.latch = step(watch.latch, trip, sensed.now_ms, reserve_mw)
+    if not watch.latch.asks(sensed.now_ms):
+        return []
+    reason = f"the grid's reserve is below {program.below_mw:g} MW"
+    return [_latched(program, watch, sensed, program.power_kw, Purpose.DEMAND, reason)]
+
+
+def _grid_alert(program: GridAlert, watch: Watch, sensed: Sensed) -> list[Request]:
+    trip = Trip(0.5, 0.5, 0.0, 0.0, program.run_s)
+    level = None if sensed.alert is None else float(LEVELS.index(sensed.alert))
+    watch.latch = step(watch.latch, trip, sensed.now_ms, level)
+    found = [
+        _told(program, event, sensed, Purpose.EMERGENCY_ALERT, program.conditions_asserted)
+        for event in watch.events.values()
+    ]
+    if watch.latch.asks(sensed.now_ms):
+        last = LEVELS[int(watch.latch.value)]
+        request = _latched(
+            program,
+            watch,
+            sensed,
+            at_level(program, last),
+            Purpose.EMERGENCY_ALERT,
+            f"the grid operator declared {last.value.upper()}",
+            alert_asserted=program.conditions_asserted,
+        )
+        found.append(request)
+    return found
+
+
+def _webhook(program: Webhook, watch: Watch, sensed: Sensed) -> list[Request]:
+    purpose = Purpose(program.purpose)
+    return [
+        _told(program, event, sensed, purpose, program.conditions_asserted)
+        for event in watch.events.values()
+    ]
+
+
+def _latched(
+    program: Program,
+    watch: Watch,
+    sensed: Sensed,
+    power_kw: float,
+    purpose: Purpose,
+    reason: str,
+    **more: Any,
+) -> Request:
+    window = (watch.latch.from_ms, watch.latch.until_ms)
+    return _request(program, sensed, power_kw, window, purpose, reason, **more)
+
+
+def _told(
+    program: Program, event: Event, sensed: Sensed, purpose: Purpose, asserted: bool
+) -> Request:
+    signal = event.signal
+    most_kw = most_of(program, signal)
+    level = "" if signal.level is None else f"{signal.level.value.upper()}, "
+    said = f": {event.reason}" if event.reason else ""
+    return _request(
+        program,
+        sensed,
+        min(signal.power_kw or most_kw, most_kw),
+        (event.from_ms, event.until_ms),
+        purpose,
+        f"{level}event {signal.event} of {event.actor}{said}",
+        key=f"{program.id}/{signal.event}",
+        rank=signal.rank,
+        alert_asserted=asserted or signal.alert_asserted,
+    )
+
+
+_KINDS: Final[dict[str, Callable[[Any, Watch, Sensed], list[Request]]]] = {
+    Frequency.kind: _frequency,
+    Reserve.kind: _reserve,
+    GridAlert.kind: _grid_alert,
+    Webhook.kind: _webhook,
+}
