@@ -240,6 +240,7 @@ def large_map(browser: Browser) -> list[Row]:
         page.wait_for_timeout(2500)
         near = _frames(page, _drag)
         zoom = _frames(page, _zoom)
+        table = _filtered(context, served)
         context.close()
     what = f"console, map of {LARGE:,} sites"
     rows = [Row(f"{what}: load", load_s, "s", 3.0, note="cold cache, until symbols are drawn")]
@@ -251,7 +252,24 @@ def large_map(browser: Browser) -> list[Row]:
         p95 = sorted(frames)[int(0.95 * len(frames))]
         note = f"{len(frames)} frames, p95 {p95:.0f} ms, worst {max(frames):.0f} ms"
         rows.append(Row(f"{what}: {name}", statistics.fmean(frames), "ms/frame", bound, note=note))
-    return rows
+    return [*rows, table]
+
+
+def _filtered(context: BrowserContext, served: Served) -> Row:
+    """The slowest of some filters over the whole fleet's table, one window of 100 rows each."""
+    spent, most = {}, 0
+    for text in ("type:diesel state:idle fuel<90%", "engine", "power>500", "quality:good alarm:yes"):
+        begun_s = monotonic_s()
+        answer = context.request.get(
+            f"{served.url}/api/v1/table", params={"filter": text, "sort": "-power", "limit": 100}
+        )
+        spent[text] = monotonic_s() - begun_s
+        if not answer.ok:
+            raise RuntimeError(f"the table answered {text!r} with {answer.status}")
+        most = max(most, int(answer.json()["devices"]))
+    slowest = max(spent, key=lambda text: spent[text])
+    note = f"{most:,} devices; slowest of {len(spent)}: {slowest}"
+    return Row(f"console, table of {LARGE:,} sites: filter", spent[slowest], "s", None, note=note)
 
 
 def _frames(page: Page, act: Callable[[Page], None]) -> list[float]:

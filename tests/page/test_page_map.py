@@ -313,3 +313,18 @@ def has_colour(page: Page, x: float, y: float, state: SiteState) -> bool:
         [x, y, f"--state-{state.word}"],
     )
     return found
+
+
+def test_the_edges_say_where_on_earth_it_is(page: Page, plant: LivePlant) -> None:
+    open_map(page, plant)
+    page.locator(".edges .top").first.wait_for()
+    told = page.evaluate(
+        """() => [...document.querySelectorAll('.edges .top')].map((label) => {
+          const at = parseFloat(label.style.left);
+          return [label.textContent, window.gridmusterMap.map.unproject([at, 0]).lng];
+        })"""
+    )
+    assert len(told) >= 2
+    for text, longitude in told:
+        number, side = text.split("° ")
+        assert float(number) * (-1 if side == "W" else 1) == pytest.approx(longitude, abs=1e-6)

@@ -13,6 +13,7 @@ export const NOTHING: Record<string, SourceSpecification> = {
   // The base map is coarse; finer tiles than these would show nothing more.
   land: { type: "geojson", data: EMPTY, maxzoom: 6, tolerance: 0.5 },
   borders: { type: "geojson", data: EMPTY, maxzoom: 6, tolerance: 0.5 },
+  graticule: { type: "geojson", data: EMPTY },
   areas: { type: "geojson", data: EMPTY, maxzoom: 14 },
   feeders: { type: "geojson", data: EMPTY, maxzoom: 14 },
   selected: { type: "geojson", data: EMPTY },
@@ -27,6 +28,7 @@ export function paint(): [string, string, unknown][] {
     ["sea", "background-color", colour("--bg")],
     ["land", "fill-color", colour("--panel")],
     ["borders", "line-color", colour("--line")],
+    ["graticule", "line-color", colour("--line")],
     ["areas", "fill-color", byTrouble],
     ["outlines", "line-color", byTrouble],
     ["feeders", "line-color", colour("--series-import")],
@@ -40,6 +42,7 @@ export function layers(): LayerSpecification[] {
     { id: "sea", type: "background" },
     { id: "land", type: "fill", source: "land", paint: { "fill-antialias": false } },
     { id: "borders", type: "line", source: "borders", paint: { "line-width": 1 } },
+    { id: "graticule", type: "line", source: "graticule", paint: { "line-width": 0.5 } },
     {
       id: "areas",
       type: "fill",
