@@ -139,6 +139,8 @@ class CandidateBook:
     def _held_back(self, device: Generator, wish: Activation, known: Known) -> str:
         if device.must_run:
             return "runs in any case (must run)"
+        if ends := device.operation.works_within(known.now_ms, wish.until_ms):
+            return f"in maintenance until {ends}"
         if (held := known.operator.overrides.get(device.id)) is not None:
             return f"held by {held.actor}"
         if (failure := known.commitment.failures.get(device.id)) is not None:

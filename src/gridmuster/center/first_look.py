@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import structs
+
 from gridmuster.center.calls import CallBook
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.contexts import ContextMaker
 from gridmuster.center.memory import CoreState
+from gridmuster.center.operation import links_of
 from gridmuster.center.outlook import Outlook
 from gridmuster.center.problem import ProblemMaker
 from gridmuster.center.sources import SourceBook
@@ -24,7 +27,7 @@ def first_problem(fleet: Fleet, start_ms: int, config: CenterConfig | None = Non
     """The planning problem of the day that begins at an instant.
 
     Tanks and stores are as the fleet file says, demand is the typical day of each end-user's
-    class, sun is a usual sky, wind and prices are usual ones.
+    class, sun is a usual sky, wind and prices are usual ones. Links carry what suits the plan.
 
     Args:
         fleet: the fleet.
@@ -52,7 +55,9 @@ def first_problem(fleet: Fleet, start_ms: int, config: CenterConfig | None = Non
 
     maker = ProblemMaker(fleet, config, outlook, SourceBook(fleet))
     reader: Callable[[str], Context] = context_of
-    return maker.make("first", grid, snapshot, reader, calls, state)
+    made = maker.make("first", grid, snapshot, reader, calls, state)
+    # Only here: nothing in the loop sets what a link carries, and who counts on it would go short.
+    return structs.replace(made, links=links_of(fleet, grid.count))
 
 
 def _report(fleet: Fleet, site: Site, at_ms: int) -> SiteReport:

@@ -184,10 +184,9 @@ class Planner:
         on: dict[str, bool] = {}
         into_ms = (now_ms - solution.start_ms) % step_ms
         for device_id, commitment in solution.commitment.items():
+            # A start is ordered as soon as its lead reaches the interval it is planned for.
             lead_ms = int(self._maker.start_delay_s(device_id) * MS_PER_S)
-            last = min(index + 1, solution.count - 1)
-            ahead = last if step_ms - into_ms <= lead_ms else index
-            on[device_id] = bool(commitment[index] or commitment[ahead])
+            on[device_id] = any(commitment[index : index + 1 + (lead_ms + into_ms) // step_ms])
         stores = {
             store: PlannedStore(
                 solution.power_kw[store][index],

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gridmuster.center.calls import FAILED_STATES, CallBook
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.memory import CoreState
+from gridmuster.center.operation import longest_rest_s, operation_of
 from gridmuster.center.outlook import Outlook
 from gridmuster.center.sources import SourceBook
 from gridmuster.clock import IntervalGrid
@@ -24,7 +25,7 @@ from gridmuster.planning.problem import (
     Weights,
 )
 from gridmuster.safety import Context, permits
-from gridmuster.signals import DeviceReading, Purpose, SwitchMode
+from gridmuster.signals import DeviceReading, DeviceState, Purpose, SwitchMode
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.units import LHV_KWH_PER_UNIT, SECONDS_PER_HOUR
 
@@ -174,11 +175,14 @@ class ProblemMaker:
         context = context_of(device.id)
         line, cost = fuel_line(device), self._sources.costs[device.id]
         min_kw, max_kw = self._window(device, site, grid)
-        on = calls.is_on(device.id)
+        in_state_s = calls.in_state_s(device.id, snapshot.now_ms)
+        starting = reading.state is DeviceState.STARTING and _is_slow(device, grid)
+        on = calls.is_on(device.id) and not starting
         used_h = context.permit_used_h or 0.0
         # Longer than any minimum time is as good as for ever; alike sets then stay alike to the
         # planner, which decides alike sets as one.
-        settled_s = max(device.min_up_s, device.min_down_s, grid.step_s)
+        rest_s = longest_rest_s(device)
+        settled_s = max(device.min_up_s, device.min_down_s, grid.step_s, 0.0 if on else rest_s)
         # A run begun at the end of the plan goes on beyond it for its least time.
         longest_h = grid.count * grid.step_h + device.min_up_s / SECONDS_PER_HOUR
         return PlanUnit(
@@ -197,7 +201,9 @@ class ProblemMaker:
             min_up_s=device.min_up_s,
             min_down_s=device.min_down_s,
             initial_on=on,
-            initial_s=min(calls.in_state_s(device.id, snapshot.now_ms), settled_s),
+            # What is starting had rested as long as it must when it was told to.
+            initial_s=settled_s if starting else min(in_state_s, settled_s),
+            starting_s=in_state_s if starting else None,
             initial_kw=max(reading.power_kw, 0.0) if on else 0.0,
             ramp_kw_per_s=device.ramp_fraction_per_s * device.rated_kw,
             start_delay_s=device.start_s + device.sync_s,
@@ -205,12 +211,19 @@ class ProblemMaker:
             run_h_left=_if_it_can_bind(permits.hours_left_h(device.permit, used_h), longest_h),
             fuel_left=_if_it_can_bind(
                 self._fuel_left(device, reading, context),
-                line.rate_per_h(device.rated_kw) * longest_h,
+                line.rate_per_h(device.rated_kw) * longest_h
+                + device.operation.start_fuel * device.max_starts_per_day,
             ),
+            fuel_room=self._fuel_room(device, context),
             starts_left=self._starts_left(device, state),
             availability=device.reliability.availability,
             fail_to_start=device.reliability.fail_to_start,
             mttf_h=device.reliability.mttf_h,
+            emission_kg_per_fuel={
+                cap.pollutant: device.operation.kg_per_fuel(cap.pollutant, device.fuel)
+                for cap in self._fleet.emission_caps
+            },
+            **operation_of(device, grid, FUEL_SHARE),
         )
 
     @staticmethod
@@ -238,6 +251,12 @@ class ProblemMaker:
         if reading.fuel_level is None:
             return 0.0
         return max(reading.fuel_level - context.envelope.fuel_floor, 0.0) * FUEL_SHARE
+
+    @staticmethod
+    def _fuel_room(device: Generator, context: Context) -> float | None:
+        if device.tank is None:
+            return None
+        return max(device.tank.capacity - context.envelope.fuel_floor, 0.0) * FUEL_SHARE
 
     def _store(
         self, device: Store, site: Site, reading: DeviceReading, grid: IntervalGrid
@@ -282,6 +301,11 @@ class ProblemMaker:
             ],
             cost_usd_per_kwh=device.variable_om_usd_per_kwh,
         )
+
+
+def _is_slow(device: Generator, grid: IntervalGrid) -> bool:
+    """Whether a start takes long enough for a plan to see it."""
+    return device.start_s + device.sync_s >= 0.5 * grid.step_s
 
 
 def _if_it_can_bind(left: float | None, most: float) -> float | None:

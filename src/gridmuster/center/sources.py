@@ -151,7 +151,9 @@ class SourceBook:
                 continue
             if isinstance(device, Generator):
                 limit_kw = self._generator_limit(device, site, reading, load_kw, room_kw)
-                unit = self._unit(device, reading, limit_kw, plan, operator, context_of)
+                unit = self._unit(
+                    device, reading, limit_kw, plan, operator, context_of, snapshot.now_ms
+                )
                 sources.units.append(unit)
                 if unit.on:
                     room_kw -= max(reading.power_kw, 0.0)
@@ -190,8 +192,11 @@ class SourceBook:
         plan: PlanNow,
         operator: OperatorMemory,
         context_of: Callable[[str], Context],
+        now_ms: int,
     ) -> Unit:
         blocked = self._barred.get(device.id, "")
+        if not blocked and (ends := device.operation.works_within(now_ms, now_ms)):
+            blocked = f"in maintenance until {ends}"
         # A set that may never serve demand is not asked about in every cycle; where its site runs
         # it, how long it has been on is the site's business.
         in_state_s = LONG_S

@@ -27,6 +27,7 @@ from gridmuster.fleet.devices import (
 from gridmuster.fleet.devices import Part as FleetPart
 from gridmuster.fleet.model import Area, EndUser, Fleet, Site
 from gridmuster.fleet.place import Place, Source
+from gridmuster.fleet.ties import EmissionCap, Link
 
 T = TypeVar("T")
 
@@ -67,6 +68,8 @@ class Book:
         top: where the fleet's own fields stand.
         objective: the fleet's objective; None when it could not be read.
         currency: the fleet's currency; None when it could not be read.
+        links: its links; none when they could not be read.
+        emission_caps: its emission caps; none when they could not be read.
         areas: its areas.
         sites: its sites.
         end_users: its end-users.
@@ -79,6 +82,8 @@ class Book:
     top: Place
     objective: str | None = None
     currency: str | None = None
+    links: tuple[Link, ...] = ()
+    emission_caps: tuple[EmissionCap, ...] = ()
     areas: list[Entry[Area]] = field(default_factory=list)
     sites: list[Entry[Site]] = field(default_factory=list)
     end_users: list[Entry[EndUser]] = field(default_factory=list)
@@ -156,7 +161,13 @@ def book_of(fleet: Fleet, name: str) -> Book:
         name: what to call it in faults.
     """
     source = Source(name)
-    book = Book(Place(source), objective=fleet.objective, currency=fleet.currency)
+    book = Book(
+        Place(source),
+        objective=fleet.objective,
+        currency=fleet.currency,
+        links=fleet.links,
+        emission_caps=fleet.emission_caps,
+    )
     for kind in KINDS:
         parts: Sequence[Any] = getattr(fleet, kind)
         entries = [Entry(part, Place(source, (kind, k))) for k, part in enumerate(parts)]

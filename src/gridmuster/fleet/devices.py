@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gridmuster.fleet.operation import Operation
 from gridmuster.units import Fuel
 
 MAX_DEVICE_KW = 10_000.0
@@ -186,6 +187,9 @@ class Generator(DeviceBase):
     on_at_start: bool = Field(default=False, description="running when the fleet is first seen")
     exercise: Exercise | None = Field(
         default=None, description="when it is to be run for its own sake; None: never"
+    )
+    operation: Operation = Field(
+        default=Operation(), description="starts, deliveries, maintenance and emissions for plans"
     )
 
 

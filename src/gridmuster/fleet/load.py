@@ -193,6 +193,8 @@ class _Reader:
         else:
             self.book.objective = getattr(top, "objective", None)
             self.book.currency = getattr(top, "currency", None)
+            self.book.links = getattr(top, "links", ())
+            self.book.emission_caps = getattr(top, "emission_caps", ())
         return top
 
     def _kind(self, kind: str, data: Mapping[str, Any]) -> None:

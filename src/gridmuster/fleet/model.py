@@ -10,6 +10,7 @@ from pydantic import Field
 
 from gridmuster.fleet.devices import Device, FleetId, Generator, Part, Store
 from gridmuster.fleet.programs import Program, Programs
+from gridmuster.fleet.ties import EmissionCap, Link
 from gridmuster.units import Fuel
 
 
@@ -219,6 +220,10 @@ class Fleet(Part):
     sites: tuple[Site, ...] = Field(min_length=1, description="places with a gateway")
     end_users: tuple[EndUser, ...] = Field(default=(), description="who wants power")
     devices: tuple[Device, ...] = Field(default=(), description="what gives or stores it")
+    links: tuple[Link, ...] = Field(default=(), description="lines between areas")
+    emission_caps: tuple[EmissionCap, ...] = Field(
+        default=(), description="most that generators may emit in a day"
+    )
 
     @cached_property
     def area_by_id(self) -> dict[str, Area]:

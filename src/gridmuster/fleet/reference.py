@@ -39,7 +39,16 @@ from gridmuster.fleet.model import (
     Site,
     Transfer,
 )
+from gridmuster.fleet.operation import (
+    Delivery,
+    Emission,
+    Operation,
+    StartClass,
+    StartPoint,
+    Works,
+)
 from gridmuster.fleet.place import shown
+from gridmuster.fleet.ties import EmissionCap, Link
 from gridmuster.fleet.words import bare_type, choices_of, expected_of
 
 HEADER: Final = "| field | what it takes | default | meaning |\n|---|---|---|---|"
@@ -47,6 +56,8 @@ HEADER: Final = "| field | what it takes | default | meaning |\n|---|---|---|---
 SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]] = (
     ("The fleet", Fleet, None),
     ("`fuel_prices`", FuelPrices, None),
+    ("Each of `links`", Link, None),
+    ("Each of `emission_caps`", EmissionCap, None),
     ("Each of `areas`", Area, None),
     ("`border`", Border, None),
     ("`connection`", Connection, None),
@@ -64,6 +75,12 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]]
     ("Each point of `fuel_curve`", FuelPoint, None),
     ("`permit`", Permit, None),
     ("`exercise`", Exercise, None),
+    ("`operation`", Operation, None),
+    ("Each of `start_classes`", StartClass, None),
+    ("Each point of `start_curve`", StartPoint, None),
+    ("Each of `deliveries`", Delivery, None),
+    ("Each of `maintenance`", Works, None),
+    ("Each of `emissions`", Emission, None),
     ("Every store (batteries, SMES, flywheels)", Store, DeviceBase),
 )
 

@@ -1,0 +1,146 @@
+"""What the fleet file says of operation, links and caps stands in the planning problem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gridmuster.center.first_look import first_problem
+from gridmuster.center.operation import start_power_kw
+from gridmuster.clock import parse_iso
+from gridmuster.fleet.devices import Generator
+from gridmuster.fleet.model import Fleet
+from gridmuster.planning import PlanLimits, PlanProblem, PlanUnit, solve
+from gridmuster.planning.checker import violations
+from gridmuster.planning.problem import Delivery, PlanLink, Span, StartClass
+
+START = "2026-07-15T00:00:00-05:00"
+LIMITS = PlanLimits(gap=1e-3, time_limit_s=20.0)
+
+
+def area(name: str, west: float, import_kw: float) -> dict[str, Any]:
+    ring = [[west, 30.0], [west + 1, 30.0], [west + 1, 31.0], [west, 31.0], [west, 30.0]]
+    return {
+        "id": name,
+        "border": {"coordinates": [ring]},
+        "connection": {"import_limit_kw": import_kw, "export_limit_kw": 0.0},
+    }
+
+
+def fleet(operation: dict[str, Any] | None = None, **top: Any) -> Fleet:
+    """Two areas: a diesel in the one, customers in the other."""
+    sites = [
+        {
+            "id": f"{place}-site",
+            "area": place,
+            "latitude": 30.5,
+            "longitude": west + 0.5,
+            "time_zone": "America/Chicago",
+            "transfer": {"kind": "paralleling", "export_limit_kw": 500.0},
+        }
+        for place, west in (("north", -98.0), ("east", -97.0))
+    ]
+    engine = {
+        "id": "set",
+        "type": "engine",
+        "site": "north-site",
+        "rated_kw": 200.0,
+        "fuel": "diesel",
+        "start_s": 2400.0,
+        "sync_s": 300.0,
+        "fuel_curve": [
+            {"load_fraction": 0.5, "fuel_per_h": 30.0},
+            {"load_fraction": 1.0, "fuel_per_h": 56.0},
+        ],
+        "tank": {"capacity": 800.0, "level": 400.0},
+        "operation": operation or {},
+    }
+    customers = {"id": "homes", "site": "east-site", "load_class": "residential", "peak_kw": 250.0}
+    return Fleet.model_validate(
+        {
+            "id": "pair",
+            "areas": [area("north", -98.0, 0.0), area("east", -97.0, 180.0)],
+            "sites": sites,
+            "end_users": [customers],
+            "devices": [engine],
+            **top,
+        }
+    )
+
+
+def made(operation: dict[str, Any] | None = None, **top: Any) -> tuple[PlanProblem, PlanUnit]:
+    case = first_problem(fleet(operation, **top), parse_iso(START))
+    return case, case.units[0]
+
+
+def test_nothing_said_leaves_the_problem_as_it_was() -> None:
+    case, unit = made()
+    assert case.links == [] and case.emission_caps == []
+    assert unit.start_classes == [] and unit.start_power_kw == []
+    assert unit.start_max_kw is None and unit.ramp_down_kw_per_s is None
+    assert unit.fuel_deliveries == [] and unit.maintenance == []
+    assert unit.emission_kg_per_fuel == {} and unit.run_h_value_usd_per_h == 0.0
+
+
+def test_operation_is_told_in_the_plans_own_units() -> None:
+    _, unit = made(
+        {
+            "start_classes": [{"off_s": 7200, "cost_usd": 12}],
+            "start_fuel": 2.5,
+            "start_max_fraction": 0.5,
+            "stop_max_fraction": 0.25,
+            "ramp_down_fraction_per_s": 0.001,
+            "hour_value_usd_per_h": 7,
+            "deliveries": [
+                {"at": "2026-07-14T20:00:00-05:00", "amount": 300},
+                {"at": "2026-07-15T06:10:00-05:00", "amount": 100},
+                {"at": "2026-07-16T06:10:00-05:00", "amount": 100},
+            ],
+            "maintenance": [
+                {"begins": "2026-07-14T20:00:00-05:00", "ends": "2026-07-15T01:10:00-05:00"},
+                {"begins": "2026-07-15T22:50:00-05:00", "ends": "2026-07-16T05:00:00-05:00"},
+                {"begins": "2026-07-13T22:50:00-05:00", "ends": "2026-07-14T05:00:00-05:00"},
+            ],
+        }
+    )
+    assert unit.start_classes == [StartClass(7200.0, 12.0)]
+    assert unit.initial_s >= 7200.0
+    assert (unit.start_fuel, unit.run_h_value_usd_per_h) == (2.5, 7.0)
+    assert (unit.start_max_kw, unit.stop_max_kw) == (100.0, 50.0)
+    assert unit.ramp_down_kw_per_s == 0.2
+    # Only 95 % of what is in the tank, or comes, is counted on; what comes is there a quarter on.
+    assert unit.fuel_deliveries == [Delivery(25, 95.0)]
+    assert unit.fuel_left == pytest.approx(0.95 * (400.0 - 80.0))
+    assert unit.fuel_room == pytest.approx(0.95 * (800.0 - 80.0))
+    assert unit.maintenance == [Span(0, 5), Span(91, 116)]
+
+
+def test_a_start_curve_becomes_means_before_it_is_on() -> None:
+    # 45 minutes of start, from 0 at half of it to a tenth: the triangle lies in the last two steps.
+    points = [
+        {"after_s": 1350.0, "load_fraction": 0.0},
+        {"after_s": 2700.0, "load_fraction": 0.1},
+    ]
+    case, unit = made({"start_curve": points})
+    assert len(unit.start_power_kw) == 2
+    assert sum(unit.start_power_kw) * case.step_s == pytest.approx(200.0 * 0.1 * 1350.0 / 2.0)
+    assert unit.start_power_kw[0] < unit.start_power_kw[1] < 20.0
+    device = fleet({"start_curve": points}).device_by_id["set"]
+    assert isinstance(device, Generator)
+    assert start_power_kw(device, 2700) == [pytest.approx(5.0)]
+
+
+def test_links_and_maintenance_bind_the_plan_of_a_day() -> None:
+    tie = {"id": "tie", "from_area": "north", "to_area": "east", "limit_kw": 150.0}
+    works = {"begins": "2026-07-15T17:00:00-05:00", "ends": "2026-07-15T19:00:00-05:00"}
+    case, _ = made({"maintenance": [works]}, links=[{**tie, "loss_fraction": 0.02}])
+    assert case.links == [PlanLink("tie", "north", "east", [150.0] * 96, [150.0] * 96, 0.02)]
+    plan = solve(case, LIMITS)
+    assert violations(case, plan) == []
+    assert not any(plan.commitment["set"][68:76])
+    assert max(plan.link_kw["tie"]) > 0.0
+    alone, _ = made({"maintenance": [works]})
+    unserved = [one.amount_kw for one in solve(alone, LIMITS).shortfalls if one.where == "east"]
+    linked = [one.amount_kw for one in plan.shortfalls if one.where == "east"]
+    assert sum(linked) < sum(unserved)
