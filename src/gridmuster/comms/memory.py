@@ -31,6 +31,8 @@ from gridmuster.signals import Frame
 #: Deliveries in one call of `deliver` before it is taken for a loop of handlers that answer
 #: each other for ever.
 DELIVERY_LIMIT: Final = 1_000_000
+#: Topics of what a site tells of itself end so.
+TELEMETRY: Final = ("/up/report", "/up/demand")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,15 @@ class LinkFaults:
         reorder: overtaken by the message that follows it.
         delay: held back until plant time has moved on by ``delay_ms``.
         delay_ms: how long a delayed message is held back, ms.
+        lost: chance that what a site tells of itself never arrives; answers and commands are
+            sent again until they do, as QoS 1 has it.
     """
 
     duplicate: float = 0.0
     reorder: float = 0.0
     delay: float = 0.0
     delay_ms: int = 0
+    lost: float = 0.0
 
 
 @dataclass(slots=True)
@@ -167,6 +172,8 @@ class MemoryBroker:
             self._queue.append(item)
             return
         dice = self._dice
+        if faults.lost and item.topic.endswith(TELEMETRY) and dice.random() < faults.lost:
+            return
         copies = 2 if dice.random() < faults.duplicate else 1
         for _ in range(copies):
             if dice.random() < faults.delay:

@@ -56,7 +56,10 @@ class Books:
         for area in fleet.areas:
             self.unserved_cost[area.id] = area.unserved_cost_usd_per_kwh
             self.loss_fraction[area.id] = area.loss_fraction
+        hold_ms = session.head.config.hold_ms
+        self._reports.hold_ms = self._meters.hold_ms = self.decisions.hold_ms = hold_ms
         self.machines.session(fleet, session.now_ms, session.restarts)
+        self.demand.hold_ms = hold_ms
         self.demand.session(fleet, session.now_ms, session.restarts)
         self.links.session(fleet, session.now_ms, session.restarts)
         self.decisions.session(fleet, session.restarts)

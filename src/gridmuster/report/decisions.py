@@ -51,10 +51,10 @@ class Mean:
         self._sum = 0.0
         self._time_ms = 0
 
-    def take(self, at_ms: int, value: float) -> None:
-        """Take what holds from now on."""
+    def take(self, at_ms: int, value: float, hold_ms: int = HOLD_MS) -> None:
+        """Take what holds from now on, for ``hold_ms`` at the most."""
         if self._at_ms is not None:
-            held_ms = min(max(at_ms - self._at_ms, 0), HOLD_MS)
+            held_ms = min(max(at_ms - self._at_ms, 0), hold_ms)
             self._sum += self._value * held_ms
             self._time_ms += held_ms
         self._at_ms = at_ms
@@ -99,6 +99,8 @@ class DecisionBook:
         self._islands: frozenset[str] = frozenset()
         self._replacements: dict[str, Replacement] = {}
         self._last_ms: int | None = None
+        #: How long a cycle's word holds at the most, ms.
+        self.hold_ms = HOLD_MS
 
     def session(self, fleet: Fleet, restarts: bool) -> None:
         """A head: areas may have changed; when time went back all begin anew."""
@@ -148,13 +150,14 @@ class DecisionBook:
             for device in substitution.replacements:
                 self._replacements[device] = Replacement(device, substitution.failed_at_ms)
         last_ms, self._last_ms = self._last_ms, record.at_ms
-        passed_ms = 0 if last_ms is None else min(max(record.at_ms - last_ms, 0), HOLD_MS)
+        passed_ms = 0 if last_ms is None else min(max(record.at_ms - last_ms, 0), self.hold_ms)
         serves = 1.0
         for balance in record.areas:
             serves *= 1.0 - balance.lolp
-            self.lolp_by_area.setdefault(balance.area, Mean()).take(record.at_ms, balance.lolp)
+            mean = self.lolp_by_area.setdefault(balance.area, Mean())
+            mean.take(record.at_ms, balance.lolp, self.hold_ms)
             self._shortfall(balance, record.at_ms, passed_ms)
-        self.lolp.take(record.at_ms, 1.0 - serves)
+        self.lolp.take(record.at_ms, 1.0 - serves, self.hold_ms)
 
     def _shortfall(self, balance: AreaBalance, at_ms: int, passed_ms: int) -> None:
         if balance.shortfall_kw <= LEAST_SHORTFALL_KW or not passed_ms:

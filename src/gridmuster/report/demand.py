@@ -51,13 +51,14 @@ class Meter:
     ``steady_kw`` is what it showed a reading or two ago: the demand before a blackout.
     """
 
-    __slots__ = ("_began_ms", "_last_kw", "area", "estimated_kwh", "tally", "user")
+    __slots__ = ("_began_ms", "_last_kw", "area", "estimated_kwh", "hold_ms", "tally", "user")
 
     def __init__(self, user: EndUser, area: str, began_ms: int) -> None:
         self.user = user
         self.area = area
         self.tally = Tally(PEAK_SLACK * user.peak_kw, began_ms, FOREVER_MS)
         self._began_ms = began_ms
+        self.hold_ms = HOLD_MS
         self.estimated_kwh = 0.0
         self._last_kw = (0.0, 0.0)
 
@@ -78,7 +79,7 @@ class Meter:
         """
         first = self.tally.heard_ms is None
         gained_kwh = self.tally.take(at_ms, max(power_kw, 0.0), energy_kwh)
-        if first and at_ms - self._began_ms > HOLD_MS:
+        if first and at_ms - self._began_ms > self.hold_ms:
             self.estimated_kwh += gained_kwh
         if not dark:
             self._last_kw = (self._last_kw[1], power_kw)
@@ -87,7 +88,7 @@ class Meter:
         """Close at the end, ms; a silent meter's demand goes on as last heard, as an estimate."""
         heard_ms = self.tally.heard_ms
         gained_kwh = self.tally.end(at_ms)
-        if heard_ms is not None and at_ms - heard_ms > HOLD_MS:
+        if heard_ms is not None and at_ms - heard_ms > self.hold_ms:
             self.estimated_kwh += gained_kwh
 
 
@@ -104,6 +105,7 @@ class SiteSupply:
         "_load_kw",
         "_ok",
         "at_ms",
+        "hold_ms",
         "outage_ms",
         "outages",
         "silent_ms",
@@ -116,6 +118,7 @@ class SiteSupply:
         self.outage_ms = 0
         self.silent_ms = 0
         self.at_ms: int | None = None
+        self.hold_ms = HOLD_MS
         self._dead = False
         self._ok = True
         self._load_kw = site.backup_load_kw
@@ -143,9 +146,9 @@ class SiteSupply:
             Energy its load went without since the last one, kWh.
         """
         dead = report.supply is Supply.DEAD
-        if self._dead and not dead and self.at_ms is not None and at_ms - self.at_ms > HOLD_MS:
+        if self._dead and not dead and self.at_ms is not None and at_ms - self.at_ms > self.hold_ms:
             # It was silent while dead and is not now: dead for no longer than can be known.
-            missing_kwh = self.advance(self.at_ms + HOLD_MS)
+            missing_kwh = self.advance(self.at_ms + self.hold_ms)
             self._dead = False
             self.advance(at_ms)
         else:
@@ -166,7 +169,7 @@ class SiteSupply:
             return 0.0
         passed_ms = max(at_ms - self.at_ms, 0)
         self.at_ms = at_ms
-        if passed_ms > HOLD_MS:
+        if passed_ms > self.hold_ms:
             self.silent_ms += passed_ms
         if not self._ok:
             self.outage_ms += passed_ms
@@ -253,6 +256,8 @@ class DemandBook:
         self.silences: list[Silence] = []
         self.silence_count = 0
         self.silence_ms = 0
+        #: Silence beyond this is told as one, ms.
+        self.hold_ms = HOLD_MS
         self._began_ms = 0
         self._dark_since: dict[str, int] = {}
         self._feeders: dict[str, Feeder] = {}
@@ -276,6 +281,8 @@ class DemandBook:
             for user in fleet.end_users_of_site[site.id]:
                 if user.id not in self.meters:
                     self.meters[user.id] = Meter(user, site.area, now_ms)
+                self.meters[user.id].hold_ms = self.hold_ms
+            self.supplies[site.id].hold_ms = self.hold_ms
 
     def report(self, at_ms: int, report: SiteReport) -> None:
         """Take what a site says of its own load."""
@@ -293,7 +300,7 @@ class DemandBook:
             if meter is None or meter.user.site != report.site or reading.quality is Quality.BAD:
                 continue
             heard_ms = meter.tally.heard_ms
-            if heard_ms is None or at_ms - heard_ms > HOLD_MS:
+            if heard_ms is None or at_ms - heard_ms > self.hold_ms:
                 self._silence(meter, at_ms)
             meter.take(at_ms, reading.power_kw, reading.energy_kwh, meter.area in dark)
             if not meter.user.behind_transfer:
@@ -373,7 +380,7 @@ class DemandBook:
         heard_ms = meter.tally.heard_ms
         since_ms = self._began_ms if heard_ms is None else heard_ms
         silent_ms = at_ms - since_ms
-        if silent_ms <= HOLD_MS:
+        if silent_ms <= self.hold_ms:
             return
         if meter.area in self._feeders:
             self._feeders[meter.area].silent(meter.user.id)

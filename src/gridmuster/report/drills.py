@@ -42,10 +42,13 @@ class _Log:
             self.entries.append((year, ExerciseEntry(iso(self.due), met=False)))
             self.due = due_ms(self.exercise, self.due, self.zone)
 
-    def take(self, at_ms: int, power_kw: float) -> None:
+    def take(self, at_ms: int, power_kw: float, produced_kwh: float) -> None:
         """Take a reading."""
         done_before_ms = -1 if self.known is None else self.known.done_ms
-        self.known = note(self.known, at_ms, power_kw / self.rated_kw, self.exercise)
+        rated_kw = self.rated_kw
+        self.known = note(
+            self.known, at_ms, power_kw / rated_kw, self.exercise, produced_kwh / rated_kw
+        )
         if self.known.done_ms == done_before_ms:
             self.pass_to(at_ms)
             return
@@ -88,7 +91,7 @@ class DrillBook:
         for reading in report.devices:
             log = self._logs.get(reading.device)
             if log is not None:
-                log.take(at_ms, reading.power_kw)
+                log.take(at_ms, reading.power_kw, reading.produced_kwh)
 
     def end(self, now_ms: int) -> None:
         """Close at the end: what was due by then and was not done is missed."""

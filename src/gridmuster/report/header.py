@@ -19,6 +19,12 @@ class Settings(Struct, frozen=True):
 
     cycle_s: float = 4.0
     recovery_s: float = 30.0
+    stale_s: float = 60.0
+
+    @property
+    def hold_ms(self) -> int:
+        """How long what was last said is believed, ms: three of the sites' own intervals."""
+        return int(self.stale_s * 1000)
 
 
 class Head(Struct, frozen=True):

@@ -38,6 +38,8 @@ class Straightener(Generic[M]):
     """Orders messages by publisher."""
 
     def __init__(self) -> None:
+        #: Silence of a publisher that is a gap, ms.
+        self.hold_ms = HOLD_MS
         self._queues: dict[str, _Queue[M]] = {}
         self._holding: set[str] = set()
 
@@ -61,7 +63,7 @@ class Straightener(Generic[M]):
         newest = queue.newest
         if newest is not None and key <= newest:
             return False
-        if not queue.keys and (newest is None or key[0] - newest[0] <= HOLD_MS):
+        if not queue.keys and (newest is None or key[0] - newest[0] <= self.hold_ms):
             queue.newest = key
             return True
         place = bisect_left(queue.keys, key)

@@ -47,6 +47,7 @@ class LockstepSite:
     skew_ms: int = 0
     #: A frame arrived since it was last looked at.
     stirred: bool = False
+    scanned_ms: int = 0
 
 
 class LockstepCenter:
@@ -200,6 +201,7 @@ class Lockstep:
             self.tick()
 
     def _scan(self, site_id: str, site: LockstepSite, now_ms: int) -> None:
+        site.scanned_ms = now_ms
         site.skew_ms = self.world.clock_skew_ms(site_id)
         up = self.world.link_up(site_id)
         if up is not site.bus.connected:
@@ -216,6 +218,9 @@ class Lockstep:
         def receive(frame: Frame) -> None:
             at_ms = self.clock.now_ms() + site.skew_ms
             site.stirred = True
+            if site.scanned_ms < self.clock.now_ms() - self._step_ms:
+                # A gateway obeys by what its controllers show now, not by what they showed once.
+                self._scan(site.agent.site, site, self.clock.now_ms())
             self._apply(site, site.agent.receive(at_ms, frame))
 
         return receive

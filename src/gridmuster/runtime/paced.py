@@ -7,6 +7,8 @@ from typing import Final
 from gridmuster.center.commands import Sent
 from gridmuster.center.memory import CoreState
 from gridmuster.center.view import Mode
+from gridmuster.clock import VirtualClock
+from gridmuster.comms.memory import MemoryBroker
 from gridmuster.fleet.model import Fleet
 from gridmuster.gateway.config import AgentConfig
 from gridmuster.runtime.lockstep import Lockstep
@@ -31,6 +33,8 @@ class PacedLockstep(Lockstep):
         recorded: the core with its journal.
         solver: makes plans.
         agent_config: settings of the gateways.
+        broker: carries the frames.
+        clock: plant time, shared with the broker.
     """
 
     def __init__(
@@ -40,9 +44,10 @@ class PacedLockstep(Lockstep):
         recorded: RecordedCore,
         solver: Solver,
         agent_config: AgentConfig,
+        broker: MemoryBroker,
+        clock: VirtualClock,
     ) -> None:
-        super().__init__(fleet, world, recorded, solver, agent_config)
-        self._fleet = fleet
+        super().__init__(fleet, world, recorded, solver, agent_config, broker, clock)
         self._happened_ms = world.now_ms
         self._changes = world.kernel.changes
         self._seen: dict[str, object] = {}

@@ -7,19 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridmuster.center.config import CenterConfig
-from gridmuster.clock import parse_iso
+from gridmuster.clock import VirtualClock, parse_iso
+from gridmuster.comms.memory import LinkFaults, MemoryBroker
 from gridmuster.fleet.model import Fleet
 from gridmuster.gateway.config import AgentConfig
-from gridmuster.runtime.pace import QUIET_S, STEADY_S
+from gridmuster.runtime.pace import QUIET_S, STEADY_S, whole_round
 from gridmuster.runtime.paced import PacedLockstep
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.recovery import rebuild
 from gridmuster.runtime.solving import Solver
+from gridmuster.runtime.staff import Staff
+from gridmuster.simulator.people import People
 from gridmuster.simulator.world import World
+from gridmuster.simulator.year import neglected, year_scenario
 from gridmuster.store.journal import Journal
 from gridmuster.units import MS_PER_HOUR
 
 CENTER_ID = "center-year"
+#: Share of the sites' reports and readings that never arrive.
+TELEMETRY_LOST = 0.02
 #: A site at rest speaks every 300 s, so its word is stale after three of these (invariant 9);
 #: setpoints live three renewals (invariant 5).
 YEAR_CONFIG = CenterConfig(
@@ -27,6 +33,7 @@ YEAR_CONFIG = CenterConfig(
     ttl_s=3.0 * STEADY_S,
     renew_s=float(STEADY_S),
     checkpoint_every_s=86_400,
+    plan_every_s=21_600,
 )
 
 
@@ -67,8 +74,13 @@ def run_year(options: YearOptions, told: Callable[[PacedLockstep], None]) -> Pac
     Raises:
         JournalError: when the journal exists with another run, or cannot be written.
     """
-    start_ms = options.start_ms
-    world = World(options.fleet, start_ms, options.seed)
+    fleet, start_ms = options.fleet, options.start_ms
+    scenario = year_scenario(fleet, start_ms, options.hours, options.seed)
+    world = World(neglected(fleet, options.seed), start_ms, options.seed, scenario)
+    people = People(world, fleet.sites[0].time_zone, options.seed)
+    staff = Staff(fleet, people, start_ms)
+    clock = VirtualClock(start_ms)
+    broker = MemoryBroker(clock, LinkFaults(lost=TELEMETRY_LOST), options.seed)
     end_ms = start_ms + int(options.hours * MS_PER_HOUR)
     solver = Solver(1)
     with Journal.open(str(options.journal), durable=False) as journal:
@@ -76,9 +88,13 @@ def run_year(options: YearOptions, told: Callable[[PacedLockstep], None]) -> Pac
             core = rebuild(journal, options.fleet, YEAR_CONFIG, start_ms)
             recorded = RecordedCore(core, journal, CENTER_ID)
             agents = AgentConfig(scan_s=YEAR_CONFIG.cycle_s, heartbeat_s=float(STEADY_S))
-            plant = PacedLockstep(options.fleet, world, recorded, solver, agents)
+            plant = PacedLockstep(fleet, world, recorded, solver, agents, broker, clock)
             while plant.clock.now_ms() < end_ms:
                 plant.pace()
+                if whole_round(clock.now_ms()):
+                    people.look(clock.now_ms())
+                    for frame in staff.look(clock.now_ms(), core):
+                        recorded.add(frame)
                 told(plant)
         finally:
             solver.close()

@@ -203,6 +203,15 @@ class GeneratorModel(Machine):
         self.doomed_s = None
         self._enter(Phase.TRIPPED)
 
+    def refuel(self, amount: float) -> None:
+        """Take fuel from a lorry, l or m3, up to the tank's capacity."""
+        if self.tank is not None and self.device.tank is not None:
+            self.tank.level = min(self.tank.level + amount, self.device.tank.capacity)
+            if self.tank.level >= self.tank.low_level:
+                self.alarms &= ~AlarmBit.LOW_FUEL
+            self._idle_points = None
+            self.site.happened()
+
     # Life.
 
     def _next_try(self) -> None:

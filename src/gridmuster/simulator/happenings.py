@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from gridmuster.signals import Alert
@@ -16,6 +16,7 @@ from gridmuster.simulator.scenario import (
     ClockSkew,
     ControllerSilent,
     EmergencyAlert,
+    Event,
     FailedStart,
     FrequencyDip,
     IgnoresSetpoint,
@@ -80,7 +81,8 @@ class Happenings:
             if moment.at_ms > self._kernel.now_ms:
                 break
             self._next += 1
-            for site in self._sites.values():
+            self._kernel.changes += 1
+            for site in self._touched(moment.event):
                 site.happened()
             self._carry_out(moment)
         self._arm()
@@ -95,6 +97,24 @@ class Happenings:
                 rising = (last_ms - at_ms) / (last_ms - bottom_ms)
                 total_hz += depth_hz * min(falling, rising, 1.0)
         return total_hz
+
+    def _touched(self, event: Event) -> Iterable[SiteModel]:
+        """The sites at which an event changes something at once."""
+        match event:
+            case UtilityOutage(area=None, sites=names):
+                return [self._sites[name] for name in names]
+            case UtilityOutage(area=str(area)):
+                return self._areas[area].sites
+            case MeterSilent() | SensorStuck():
+                return self._sites.values()
+            case ClockSkew(site=name) | LinkCut(site=name):
+                return [self._sites[name]]
+            case ControllerSilent(device=device) | IgnoresSetpoint(device=device):
+                return [self._machines[device].site]
+            case NotInAuto(device=device):
+                return [self._machines[device].site]
+            case _:
+                return ()
 
     def _carry_out(self, moment: Moment) -> None:
         begins = moment.begins

@@ -26,9 +26,6 @@ __all__ = ["Breach", "Breaches", "Checker"]
 
 #: How long an override holds that names no end, ms.
 OVERRIDE_MS = MS_PER_HOUR
-#: Silence of a site beyond which something may have happened that nobody heard of, ms.
-GAP_MS = 60_000
-
 
 class Checker:
     """Feeds every check with a journal's heads and cycles, in the order the center saw them."""
@@ -89,7 +86,7 @@ class Checker:
         before, before_ms = site.report, site.at_ms
         site.hear(now_ms, at_ms, report)
         outage = not report.utility_ok
-        gap = before is not None and at_ms - before_ms > GAP_MS
+        gap = before is not None and at_ms - before_ms > self._plant.settings.hold_ms
         for reading in report.devices:
             device = self._plant.devices.get(reading.device)
             if device is not None and device.site.id == report.site:
