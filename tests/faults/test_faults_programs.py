@@ -13,7 +13,7 @@ from gridmuster.center.programmemory import Asked
 from gridmuster.center.view import ActivationView
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.model import Fleet
-from gridmuster.fleet.programs import GridAlert, Programs, Webhook
+from gridmuster.fleet.programs import Frequency, GridAlert, Programs, Webhook
 from gridmuster.signals import (
     Action,
     Alert,
@@ -24,6 +24,7 @@ from gridmuster.signals import (
     Scope,
     encode,
 )
+from gridmuster.simulator.scenario import EmergencyAlert, FrequencyDip
 
 ALERT = GridAlert(id="north-alert", eea2_kw=300.0, eea3_kw=500.0)
 HOOK = Webhook(id="north-hook", power_kw=400.0)
@@ -108,4 +109,154 @@ def test_a_posted_emergency_level_starts_sets_and_its_end_brings_them_back(plant
     assert given_kw(plant, called) == 0.0
     assert plant.core.state.programs.asked == {}
     assert plant.core.state.programs.past[0].over_ms == today("14:40")
+    plant.assert_sound()
+
+
+def starts_and_stops(plant: Plant, devices: set[str]) -> list[tuple[str, str]]:
+    return [
+        (start.device, start.order.value)
+        for cycle in plant.cycles()
+        for start in cycle.starts
+        if start.device in devices
+    ]
+
+
+def test_power_goes_from_one_request_to_another_with_the_sets_that_give_it(plant: Plant) -> None:
+    tell(plant, "north-hook", "h1", power_kw=300.0, until_ms=today("15:30"))
+    plant.until("14:10")
+    hook = activation_of(plant, "north-hook/h1")
+    first = live(hook)
+    assert given_kw(plant, first) >= 300.0
+    tell(plant, "north-alert", "e1", level=Alert.EEA2, until_ms=today("14:40"))
+    plant.run(2)
+    alert = activation_of(plant, "north-alert/e1")
+    assert live(alert) == first
+    hooked = asked(plant, "north-hook/h1")
+    assert (hooked.granted_kw, hooked.covered_by) == (0.0, ("north-alert/e1",))
+    for _ in range(10):
+        plant.run(1)
+        assert 300.0 <= given_kw(plant, first) <= 310.0, "never added up, never let go"
+    plant.until("14:45")
+    assert live(activation_of(plant, "north-hook/h1")) == first
+    assert given_kw(plant, first) >= 300.0
+    assert starts_and_stops(plant, set(first)) == [(one, "run") for one in sorted(first)]
+    plant.until("15:34")
+    assert given_kw(plant, first) == 0.0
+    plant.assert_sound()
+
+
+def test_what_is_left_of_a_lower_request_is_asked_beside_the_higher(plant: Plant) -> None:
+    tell(plant, "north-hook", "h1", power_kw=400.0, until_ms=today("15:00"))
+    tell(plant, "north-alert", "e1", level=Alert.EEA2, until_ms=today("15:00"))
+    plant.run(8)
+    assert asked(plant, "north-alert/e1").granted_kw == 300.0
+    assert asked(plant, "north-hook/h1").granted_kw == 100.0
+    both = [live(activation_of(plant, key)) for key in ("north-alert/e1", "north-hook/h1")]
+    assert not set(both[0]) & set(both[1])
+    tell(plant, "north-hook", "h1", withdrawn=True)
+    plant.run(0.1)
+    assert list(plant.core.state.programs.asked) == ["north-alert/e1"]
+    assert given_kw(plant, both[0]) >= 300.0
+
+
+def test_what_a_person_ended_is_not_asked_for_again(plant: Plant) -> None:
+    tell(plant, "north-alert", "e1", level=Alert.EEA3, until_ms=today("14:40"))
+    plant.run(6)
+    one = activation_of(plant, "north-alert/e1")
+    stop = OperatorRequest(
+        "stop-1", "bob", "operator", Action.CANCEL, Scope.FLEET, one.id, plant.now_ms
+    )
+    plant.lockstep.recorded.add(Frame(plant.lockstep.topics.operator, encode(stop), plant.now_ms))
+    plant.run(3)
+    assert asked(plant, "north-alert/e1").cancelled_by == "bob"
+    assert [each.phase for each in plant.core.activations()] == ["returning"]
+    tell(plant, "north-alert", "e2", level=Alert.EEA2, until_ms=today("14:50"))
+    plant.run(2)
+    assert activation_of(plant, "north-alert/e2").target_kw == 300.0
+    plant.assert_sound()
+
+
+def test_a_declared_alert_is_followed_from_level_to_level_and_outlives_a_restart(
+    tmp_path: Path,
+) -> None:
+    alerts = [
+        EmergencyAlert(level=Alert.EEA2, at="14:05", until="14:20"),
+        EmergencyAlert(level=Alert.EEA3, at="14:20", until="14:40"),
+    ]
+    plant = Plant(tmp_path, "14:00", alerts, fleet=fleet_with(grid_alert=[ALERT]))
+    plant.until("14:12")
+    one = activation_of(plant, "north-alert")
+    assert (one.target_kw, one.reason) == (300.0, "the grid operator declared EEA2")
+    plant.lockstep.start_center(plant.recorded("c2"))
+    plant.until("14:27")
+    again = activation_of(plant, "north-alert")
+    assert (again.id, again.target_kw) == (one.id, 500.0)
+    assert given_kw(plant, live(again)) >= 0.98 * min(500.0, again.firm_kw)
+    plant.until("14:45")
+    assert plant.core.state.programs.asked == {}
+    assert plant.core.activations()[0].phase in ("returning", "ended")
+    plant.assert_sound()
+
+
+@pytest.mark.parametrize(
+    ("program", "changes", "why"),
+    [
+        ("north-hook", {"until_ms": today("13:00"), "from_ms": today("12:00")}, "was over at"),
+        ("north-hook", {"from_ms": today("15:00"), "until_ms": today("14:30")}, "before it begins"),
+        ("north-alert", {}, "wants a level"),
+        ("north-alert", {"level": Alert.EEA1}, "gives nothing at eea1"),
+        ("castle", {}, "no program castle; there are: north-alert, north-hook"),
+        ("north-hook", {"withdrawn": True}, "knows no event"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(
+    plant: Plant, program: str, changes: dict[str, Any], why: str
+) -> None:
+    said = tell(plant, program, "e1", **changes)
+    assert said.startswith("refused: ") and why in said
+    assert plant.core.state.programs.asked == {}
+
+
+def test_what_is_taken_in_part_says_which(plant: Plant) -> None:
+    said = tell(plant, "north-hook", "e1", power_kw=900.0, from_ms=today("13:45"))
+    assert "has no end: it counts until" in said
+    assert "its first 18 min are over" in said
+    assert "of 900 kW asked for, program north-hook gives 400 kW" in said
+    assert plant.core.state.programs.watches["north-hook"].events["e1"].until_ms == today("17:45")
+
+
+def test_sets_are_called_shortly_before_an_event_begins(plant: Plant) -> None:
+    tell(plant, "north-hook", "e1", from_ms=today("14:30"), until_ms=today("15:00"))
+    plant.until("14:14")
+    assert asked(plant, "north-hook/e1").activation == ""
+    plant.until("14:16")
+    assert activation_of(plant, "north-hook/e1").phase == "waiting"
+    plant.until("14:31")
+    assert given_kw(plant, live(activation_of(plant, "north-hook/e1"))) >= 400.0
+
+
+def test_a_frequency_that_stays_low_starts_sets_and_a_short_dip_does_not(tmp_path: Path) -> None:
+    dips = [
+        FrequencyDip(depth_hz=0.2, at="14:05", until="14:05:08"),
+        FrequencyDip(depth_hz=0.2, at="14:10", until="14:12"),
+    ]
+    low = Frequency(
+        id="north-low",
+        power_kw=200.0,
+        below_hz=59.91,
+        recover_hz=59.95,
+        delay_s=20.0,
+        recover_s=60.0,
+    )
+    plant = Plant(tmp_path, "14:00", dips, fleet=fleet_with(frequency=[low]))
+    plant.until("14:10")
+    assert plant.core.activations() == []
+    plant.until("14:14")
+    one = activation_of(plant, "north-low")
+    assert 20_000 <= one.asked_ms - today("14:10") <= 32_000
+    assert one.reason == "frequency below 59.91 Hz for 20 s"
+    assert given_kw(plant, live(one)) >= 200.0
+    plant.until("14:46")
+    assert given_kw(plant, live(one)) == 0.0
+    assert plant.core.activations()[0].until_ms - one.asked_ms == low.run_s * 1000
     plant.assert_sound()

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import structs
 
-from gridmuster.center.activationmemory import ActivationMemory, Running
+from gridmuster.center.activationmemory import ActivationMemory, Called, Running
 from gridmuster.safety.herding import SPREAD_S, stagger_s
 from gridmuster.signals import DeviceReading
 from gridmuster.units import MS_PER_HOUR, MS_PER_S
@@ -56,7 +56,7 @@ def adjust(one: Running, power_kw: float, until_ms: int) -> None:
         end_at(one, until_ms)
 
 
-def surrender(one: Running, keep_kw: float, wanted_kw: float) -> float:
+def surrender(one: Running, keep_kw: float, wanted_kw: float) -> list[Called]:
     """Let sets go that an activation does not need, for another to take.
 
     Args:
@@ -65,18 +65,18 @@ def surrender(one: Running, keep_kw: float, wanted_kw: float) -> float:
         wanted_kw: what is wanted elsewhere, kW.
 
     Returns:
-        What the sets that were let go are counted on for, kW.
+        The sets that were let go.
     """
     left_kw = sum(called.kw for called in one.live())
-    given_kw = 0.0
+    given: list[Called] = []
     for called in reversed(one.live()):
-        if given_kw >= wanted_kw:
+        if sum(other.kw for other in given) >= wanted_kw:
             break
         if left_kw - called.kw >= keep_kw:
             called.lost = GIVEN
             left_kw -= called.kw
-            given_kw += called.kw
-    return given_kw
+            given.append(called)
+    return given
 
 
 def count(one: Running, readings: Mapping[str, DeviceReading], now_ms: int) -> None:

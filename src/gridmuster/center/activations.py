@@ -74,6 +74,8 @@ class ActivationDesk:
         shares = parse(fleet.objective)
         self._weights = weights_of({name: getattr(shares, key) for name, key in NAMES.items()})
         self._asked: list[OperatorRequest] = []
+        #: Sets that go to another activation in this cycle; whoever may call them calls them first.
+        self.handed: set[str] = set()
 
     def ask(self, request: OperatorRequest) -> None:
         """Keep a request to activate until this cycle's picture is there."""
@@ -136,7 +138,9 @@ class ActivationDesk:
         candidates, excluded = self._book.judge(sites, wish, known, self._taken(wish))
         if not candidates and not excluded:
             return f"none of the {len(sites)} site(s) asked for has a set that can be started"
-        return select(wish.power_kw, wish.probability, candidates, excluded, self._weights)
+        return select(
+            wish.power_kw, wish.probability, candidates, excluded, self._weights, self.handed
+        )
 
     @staticmethod
     def _fault(request: OperatorRequest, wish: Activation | None, now_ms: int) -> str:
@@ -178,6 +182,7 @@ class ActivationDesk:
         for one in list(memory.running.values()):
             self._follow(one, known)
         self._hold(known)
+        self.handed.clear()
         return answers
 
     def begin(self, request: OperatorRequest, known: Known, program: str = "") -> str:
@@ -230,6 +235,7 @@ class ActivationDesk:
         spread_s = min(SPREAD_EACH_S * len(new), SPREAD_S)
         for k, chosen in enumerate(new):
             device = self._generator(chosen.device)
+            handed = chosen.device in self.handed
             early_ms = one.wish.from_ms - int((lead_s(device) + spread_s) * MS_PER_S)
             wait_ms = int(stagger_s(chosen.device, spread_s, one.id) * MS_PER_S)
             one.sets.append(
@@ -238,7 +244,7 @@ class ActivationDesk:
                     chosen.site,
                     chosen.kw,
                     chosen.odds,
-                    max(early_ms, now_ms) + wait_ms,
+                    now_ms if handed else max(early_ms, now_ms) + wait_ms,
                     0,
                     lost[k] if k < len(lost) else "",
                     ours=not chosen.on or self._is_ours(chosen.device),
@@ -320,7 +326,7 @@ class ActivationDesk:
             [*there, *others],
             (),
             self._weights,
-            frozenset(candidate.device for candidate in there),
+            self.handed.union(candidate.device for candidate in there),
         )
         one.sets = [
             called

@@ -216,7 +216,9 @@ class ProgramDesk:
         for one, keep_kw in falls:
             wanted_kw = rise_kw.get(one.target, 0.0)
             if wanted_kw > 0.0:
-                rise_kw[one.target] = wanted_kw - surrender(one, keep_kw, wanted_kw)
+                given = surrender(one, keep_kw, wanted_kw)
+                rise_kw[one.target] = wanted_kw - sum(called.kw for called in given)
+                self._activations.handed.update(called.device for called in given)
 
     def _follow(self, grant: Grant, known: Known) -> Settled:
         """Begin, change or end the activation of one request."""

@@ -19,6 +19,8 @@ class Program(Part):
     """What every program has: its place in the order, and whom it calls."""
 
     kind: ClassVar[str] = ""
+    #: Fields of a threshold, where the value asks and where it ends, and whether it asks below.
+    thresholds: ClassVar[tuple[tuple[str, str, bool], ...]] = ()
 
     id: FleetId
     priority: int = Field(
@@ -59,6 +61,7 @@ class Frequency(Program):
     """Power when the area's frequency stays low (under-frequency response)."""
 
     kind: ClassVar[str] = "frequency"
+    thresholds = (("below_hz", "recover_hz", True),)
 
     priority: int = Field(
         default=80, ge=0, le=99, description="of requests at one time the highest comes first"
@@ -75,6 +78,7 @@ class Reserve(Program):
     """Power when the grid operator's reserve is short; heard over the program's webhook."""
 
     kind: ClassVar[str] = "reserve"
+    thresholds = (("below_mw", "recover_mw", True),)
 
     priority: int = Field(
         default=70, ge=0, le=99, description="of requests at one time the highest comes first"

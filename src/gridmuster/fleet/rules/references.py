@@ -11,6 +11,7 @@ from typing import Final
 from gridmuster.errors import Fault
 from gridmuster.fleet.book import KIND_WORDS, KINDS, Book
 from gridmuster.fleet.place import Place, did_you_mean, listed, nearest, shown
+from gridmuster.fleet.rules import programs
 
 #: The objectives that may be named (mission A5), alone or in a blend.
 OBJECTIVES: Final = ("operating-expense", "production-cost", "efficiency", "reliability")
@@ -24,6 +25,7 @@ def faults(book: Book) -> Iterator[Fault]:
     yield from duplicate_ids(book)
     yield from unknown_references(book)
     yield from feeders(book)
+    yield from programs.faults(book)
     yield from reserved_ids(book)
     yield from shared_controllers(book)
     yield from unknown_maps(book)
