@@ -47,6 +47,7 @@ class Ledger(Struct):
                 now_ms,
                 reading.power_kw / device.rated_kw,
                 device.exercise,
+                reading.produced_kwh / device.rated_kw,
             )
 
     def note(self, now_ms: int, reading: DeviceReading, purpose: Purpose) -> None:

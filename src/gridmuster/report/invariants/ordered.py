@@ -11,8 +11,6 @@ from gridmuster.report.invariants.plant import ON, DeviceNow, Plant, SiteNow
 from gridmuster.signals import Alert, DeviceState, Order, Purpose, Setpoint, SiteCommand
 from gridmuster.units import MS_PER_S, SECONDS_PER_HOUR
 
-#: Age of a site's last word beyond which nothing is started there, s (3 x 20 s heartbeat).
-STALE_S: Final = 60.0
 #: A figure may be beyond its limit by this share and this much for rounding and drift.
 RATING_SHARE: Final = 0.005
 RATING_KW: Final = 0.01
@@ -197,9 +195,9 @@ class OrderedChecks:
             )
 
     def _stale(self, now_ms: int, site: SiteNow, device: DeviceNow, setpoint: Setpoint) -> None:
-        """9: no start and no raise at a site that nobody heard of for 60 s."""
+        """9: no start and no raise at a site not heard of for three of its own intervals."""
         age_s = None if site.arrived_ms is None else (now_ms - site.arrived_ms) / MS_PER_S
-        if age_s is not None and age_s <= STALE_S:
+        if age_s is not None and age_s <= self._plant.settings.stale_s:
             return
         heard = "was never heard of" if age_s is None else f"was last heard {age_s:.0f} s ago"
         last_kw = 0.0 if device.reading is None else device.reading.power_kw
