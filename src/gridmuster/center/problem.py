@@ -32,8 +32,6 @@ from gridmuster.units import LHV_KWH_PER_UNIT, SECONDS_PER_HOUR
 #: Headroom kept beyond the loss of the largest infeed, share of need: what demand moves between
 #: two plans. Sets start within a minute, so errors of hours ahead are met when they show.
 RESERVE_FRACTION = 0.02
-#: Starts a day from which a plan is not told of the limit; the interlocks hold it all the same.
-AMPLE_STARTS = 4
 #: Share of fuel above the floor that one plan may count on.
 FUEL_SHARE = 0.95
 
@@ -215,7 +213,7 @@ class ProblemMaker:
                 + device.operation.start_fuel * device.max_starts_per_day,
             ),
             fuel_room=self._fuel_room(device, context),
-            starts_left=self._starts_left(device, state),
+            starts_left=max(device.max_starts_per_day - state.ledger.starts_24h(device.id), 0),
             availability=device.reliability.availability,
             fail_to_start=device.reliability.fail_to_start,
             mttf_h=device.reliability.mttf_h,
@@ -225,12 +223,6 @@ class ProblemMaker:
             },
             **operation_of(device, grid, FUEL_SHARE),
         )
-
-    @staticmethod
-    def _starts_left(device: Generator, state: CoreState) -> int | None:
-        """Starts left today where that may matter; no plan starts a set four times a day."""
-        left = max(device.max_starts_per_day - state.ledger.starts_24h(device.id), 0)
-        return left if left < AMPLE_STARTS else None
 
     def _window(
         self, device: Generator, site: Site, grid: IntervalGrid

@@ -5,8 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 import numpy as np
+from msgspec import structs
 
 from gridmuster.clock import stopwatch_s
+from gridmuster.planning.ample import broken, without_ample
 from gridmuster.planning.areawise import AreaTask, all_groups, share, tasks, whole
 from gridmuster.planning.decomposition.areas import plan_area, suits
 from gridmuster.planning.linear import Floats
@@ -57,6 +59,22 @@ def solve(
     limits = PlanLimits() if limits is None else limits
     check_limits(limits)
     check(problem)
+    bound: set[str] = set()
+    while True:
+        asked = without_ample(problem, bound)
+        left_s = max(watch_s + limits.time_limit_s - stopwatch_s(), 0.0)
+        found = _solve(asked, structs.replace(limits, time_limit_s=left_s), previous, method)
+        over = broken(problem, found) - bound
+        if not over:
+            return structs.replace(found, seconds=stopwatch_s() - watch_s)
+        bound |= over
+        previous = found
+
+
+def _solve(
+    problem: PlanProblem, limits: PlanLimits, previous: PlanSolution | None, method: Method
+) -> PlanSolution:
+    watch_s = stopwatch_s()
     parts = tasks(problem, costs(problem))
     large = {task.area for task in parts if _is_for_decomposition(task, method)}
     plans: dict[int, AreaPlan] = {}
