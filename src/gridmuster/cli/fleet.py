@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -32,12 +33,22 @@ FleetFile = Annotated[Path, typer.Argument(metavar="FILE", help="Fleet file, YAM
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines, on standard output.")]
 
 
+class Kind(StrEnum):
+    """What a new fleet is made of."""
+
+    MIXED = "mixed"
+    TOWERS = "towers"
+
+
 @app.command()
 def new(
     sites: Annotated[
         int, typer.Option(min=1, max=MAX_SITES, help="How many sites the fleet has.")
     ] = 60,
     seed: Annotated[int, typer.Option(help="The same seed makes the same fleet.")] = 1,
+    kind: Annotated[
+        Kind, typer.Option(help="mixed: a city's towers, pumps, clinics and plants.")
+    ] = Kind.MIXED,
     out: Annotated[
         Path | None, typer.Option(help="File to write; without it, standard output.")
     ] = None,
@@ -51,10 +62,12 @@ def new(
         raise typer.BadParameter("tables need a fleet file beside them; add --out FILE")
     from gridmuster.fleet.generate import generate
     from gridmuster.fleet.save import fleet_yaml, table_paths, write_fleet
+    from gridmuster.fleet.towers import generate_towers
 
+    make = generate if kind is Kind.MIXED else generate_towers
     if out is None:
         with _busy(f"making {sites} sites"):
-            text = fleet_yaml(generate(sites, seed))
+            text = fleet_yaml(make(sites, seed))
         typer.echo(text, nl=False)
         return
     wanted = [out, *(table_paths(out).values() if tables else ())]
@@ -63,7 +76,7 @@ def new(
         _fail(f"{standing[0]} exists; give another --out, or --force to replace it")
     try:
         with _busy(f"making {sites} sites"):
-            fleet = generate(sites, seed)
+            fleet = make(sites, seed)
             written = write_fleet(fleet, out, tables=tables)
     except OSError as error:
         _fail(f"cannot write {error.filename or out}: {error.strerror}")

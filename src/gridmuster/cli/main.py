@@ -14,6 +14,7 @@ from gridmuster.errors import FleetError, GridmusterError
 #: when their command is asked for, so that `gridmuster --help` is quick.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Run a day of a whole plant on this machine, faster than life."),
+    "simulate": ("simulate", "Run the center over a simulated year, and judge it."),
     "center": ("center", "Run the control center: decide, command, answer operators."),
     "gateway": ("gateway", "Run the gateway of a site: relay, obey, protect."),
     "twin": ("twin", "Serve a site's simulated controllers over Modbus TCP."),

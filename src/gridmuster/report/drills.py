@@ -98,6 +98,11 @@ class DrillBook:
         for log in self._logs.values():
             log.pass_to(now_ms)
 
+    def entries(self, device: str) -> list[ExerciseEntry]:
+        """An engine's whole log."""
+        log = self._logs.get(device)
+        return [] if log is None else [entry for _, entry in log.entries]
+
     def of_year(self, device: str, year: int) -> tuple[ExerciseEntry, ...]:
         """An engine's log of a calendar year of its site."""
         log = self._logs.get(device)

@@ -1,0 +1,47 @@
+"""`gridmuster simulate`: the production center over a simulated year."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command("simulate")
+def simulate(
+    fleet: Annotated[Path, typer.Argument(metavar="FLEET", help="Fleet file, YAML or JSON.")],
+    year: Annotated[int, typer.Option(min=1990, max=2099, help="calendar year, UTC")] = 2025,
+    seed: Annotated[int, typer.Option(help="seed of weather, demand, prices and faults")] = 1,
+    hours: Annotated[
+        float | None, typer.Option(min=0.1, max=8784.0, help="hours from the year's first on")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="folder for the journal; default: a new one")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="write what came of it here, JSON")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print what came of it as JSON")] = False,
+) -> None:
+    """Run the production center over a year with outages, price events, exercises and faults."""
+    from gridmuster.cli.simulate_run import SimulateCall, run_simulate
+    from gridmuster.fleet.load import load_fleet
+
+    folder = Path(tempfile.mkdtemp(prefix="gridmuster-")) if state is None else state
+    folder.mkdir(parents=True, exist_ok=True)
+    journal = folder / "plant.journal"
+    if journal.exists():
+        raise typer.BadParameter(f"{journal} exists; give a new folder", param_hint="--state")
+    loaded = load_fleet(fleet)
+    found = run_simulate(SimulateCall(loaded, year, seed, hours, journal))
+    text = found.as_json()
+    if report is not None:
+        report.write_text(text + "\n", encoding="utf-8")
+    if as_json:
+        typer.echo(text)
+    else:
+        found.show()
+    if found.broken:
+        raise typer.Exit(1)
