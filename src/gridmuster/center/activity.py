@@ -46,6 +46,7 @@ def _view(one: Running, snapshot: Snapshot, *, over: bool) -> ActivationView:
         in_line=list(one.in_line),
         sets=[_set(called, snapshot) for called in one.sets],
         cancelled_by=one.cancelled_by,
+        program=one.program,
     )
 
 

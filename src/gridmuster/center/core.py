@@ -27,10 +27,11 @@ from gridmuster.center.planner import Planner
 from gridmuster.center.plantotals import PlanTotals
 from gridmuster.center.presenter import present
 from gridmuster.center.programdesk import ProgramDesk
+from gridmuster.center.programviews import program_views
 from gridmuster.center.rates import RateBook
 from gridmuster.center.recorder import Recorder
 from gridmuster.center.session import Session
-from gridmuster.center.view import ActivationView, Mode, PlantView
+from gridmuster.center.view import ActivationView, Mode, PlantView, ProgramView
 from gridmuster.center.watchman import Watchman
 from gridmuster.dispatch.commitment import forgive_deaf
 from gridmuster.fleet.devices import Generator, Store
@@ -253,6 +254,10 @@ class Core:
     def activations(self) -> list[ActivationView]:
         """Activations under way and those just over, the latest first."""
         return activation_views(self.state.activations, self._snapshot)
+
+    def programs(self) -> list[ProgramView]:
+        """The programs of all areas with what they ask for, those just over included."""
+        return program_views(self.fleet, self.state.programs)
 
     def _context_reader(self, snapshot: Snapshot) -> Callable[[str], Context]:
         cache: dict[str, Context] = {}

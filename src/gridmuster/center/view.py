@@ -215,6 +215,39 @@ class ActivationView(Struct, frozen=True):
     in_line: list[str]
     sets: list[ActivationSet]
     cancelled_by: str
+    program: str = ""
+
+
+class RequestView(Struct, frozen=True):
+    """What a program asks for, and what became of it.
+
+    ``state``: ahead (its begin is further off than sets need), called, covered (others give all
+    of it), refused, ended (by a person) or over.
+    """
+
+    key: str
+    state: str
+    power_kw: float
+    granted_kw: float
+    covered_by: list[str]
+    from_ms: int
+    until_ms: int
+    purpose: str
+    reason: str
+    activation: str
+    answer: str
+
+
+class ProgramView(Struct, frozen=True):
+    """A program of an area with what it asks for, the latest first."""
+
+    id: str
+    kind: str
+    area: str
+    priority: int
+    hears: bool
+    events: int
+    requests: list[RequestView]
 
 
 class Submitted(Struct, frozen=True, tag="submitted", tag_field="result"):

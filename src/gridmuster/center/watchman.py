@@ -61,6 +61,7 @@ class Watchman:
         self._sites(snapshot)
         self._areas(snapshot, decisions)
         self._devices(snapshot)
+        self._programs()
         self._plan(snapshot, planner)
 
     def _session(self) -> None:
@@ -73,6 +74,18 @@ class Watchman:
                 f"a newer center, {session.rival}, commands; this one has stood down",
                 "stop this process, or restart it to take over on purpose",
             )
+
+    def _programs(self) -> None:
+        for key, asked in self._state.programs.asked.items():
+            if asked.granted_kw > 0.0 and asked.answer.startswith("refused"):
+                self._board.raise_alarm(
+                    f"program:{key}",
+                    Severity.WARNING,
+                    asked.request.program,
+                    f"asks for {asked.granted_kw:.0f} kW in {asked.request.area} and no set may be "
+                    f"called: {asked.answer.removeprefix('refused: ')}",
+                    "look at why each set is left out; activate others by hand",
+                )
 
     def _sites(self, snapshot: Snapshot) -> None:
         recovering = self._state.session.mode is Mode.RECOVERING

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "override": ("watch", "Hold devices at a power, or off, for a while."),
     "activate": ("activate", "Call sets of an area for a power over a window."),
     "activations": ("activate", "Show activations, or end one."),
+    "programs": ("programs", "Show the programs of areas and what they ask for."),
     "release": ("watch", "Give held devices back to the center."),
     "stop": ("watch", "Emergency stop of a device, site, area or the fleet."),
     "reset": ("watch", "Reset an emergency stop or a lock-out (admin)."),

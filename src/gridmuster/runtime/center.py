@@ -15,7 +15,15 @@ from gridmuster import __version__
 from gridmuster.center.account import DeviceAccount, StartView, account_of
 from gridmuster.center.changes import DataChange, History
 from gridmuster.center.memory import Outbox
-from gridmuster.center.view import ActivationView, AuditEntry, Mode, PlantView, Rejected, Submitted
+from gridmuster.center.view import (
+    ActivationView,
+    AuditEntry,
+    Mode,
+    PlantView,
+    ProgramView,
+    Rejected,
+    Submitted,
+)
 from gridmuster.clock import Clock, monotonic_s
 from gridmuster.comms.bus import Bus
 from gridmuster.console.pastdocs import PastReader
@@ -370,6 +378,10 @@ class LiveCenter:
     def activations(self) -> list[ActivationView]:
         """Activations under way and those just over, the latest first."""
         return self.recorded.core.activations()
+
+    def programs(self) -> list[ProgramView]:
+        """The programs of all areas with what they ask for, those just over included."""
+        return self.recorded.core.programs()
 
     async def submit(self, request: OperatorRequest) -> Submitted | Rejected:
         """Hand an operator's request to the core; returns when it is journaled and answered."""
