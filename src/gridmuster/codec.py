@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gridmuster.errors import SignalError
 
 VERSION: Final = 1
 MAX_PAYLOAD_BYTES: Final = 262_144
+Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
+InstantMs = Annotated[int, Meta(ge=0, le=253_402_300_799_000)]
 T = TypeVar("T", bound=Struct)
 
 _encoder = msgspec.json.Encoder()

@@ -14,12 +14,13 @@ the grid; demand and grid import are positive.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
 from gridmuster import codec
+from gridmuster.starts import LocalNeed, Substitution
 
 VERSION: Final = codec.VERSION
 MAX_PAYLOAD_BYTES: Final = codec.MAX_PAYLOAD_BYTES
@@ -28,12 +29,12 @@ decode = codec.decode
 #: Largest power one message may name, kW; ten times the biggest device the center commands.
 MAX_POWER_KW: Final = 100_000.0
 
-Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
+Id = codec.Id
 PowerKw = Annotated[float, Meta(ge=-MAX_POWER_KW, le=MAX_POWER_KW)]
 #: Largest price of energy that is believed, USD/MWh; fifty times the highest cap anywhere.
 MAX_PRICE_USD: Final = 1_000_000.0
 PriceUsd = Annotated[float, Meta(ge=-MAX_PRICE_USD, le=MAX_PRICE_USD)]
-InstantMs = Annotated[int, Meta(ge=0, le=253_402_300_799_000)]
+InstantMs = codec.InstantMs
 #: Largest integer that every JSON reader holds exactly (RFC 8259, section 6).
 MAX_COUNT: Final = 9_007_199_254_740_991
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
@@ -331,7 +332,7 @@ class Activation(Struct, frozen=True, omit_defaults=True):
     longitude, latitude), belongs to ``owner``, has ``tag``, is on ``feeder`` and is one of
     ``sites``; what is empty does not count. ``power_kw`` is to be there with ``probability`` from
     ``from_ms`` until ``until_ms``. ``alert_asserted``: the operator puts on record that the five
-    conditions of an emergency alert hold (40 CFR 63.6640(f)(4)(ii)). ``light_load``: whether sets
+    conditions of an emergency alert hold, each in ``local_need``. ``light_load``: whether sets
     may be called that would run below their least sustained load.
     """
 
@@ -347,6 +348,13 @@ class Activation(Struct, frozen=True, omit_defaults=True):
     tag: str = ""
     sites: tuple[Id, ...] = ()
     feeder: str = ""
+    local_need: LocalNeed | None = None
+
+    @property
+    def asserted(self) -> bool:
+        """Whether all five conditions of an emergency alert are on record."""
+        need = self.local_need
+        return self.alert_asserted and (need is None or not need.missing())
 
 
 class ProgramSignal(Struct, frozen=True, omit_defaults=True):
@@ -419,7 +427,12 @@ class AreaBalance(Struct, frozen=True, omit_defaults=True):
 
 
 class StartRecord(Struct, frozen=True, omit_defaults=True):
-    """Why a device was started or stopped, fit to be shown to its owner and to a regulator."""
+    """Why a device was started or stopped, fit to be shown to its owner and to a regulator.
+
+    ``asked_by`` is the person, the programme or the part of the center that wanted it; ``limits``
+    are the limits of that moment with what is used of them, the tightest first; ``local_need`` the
+    conditions asserted for the start of an emergency engine in an alert.
+    """
 
     device: Id
     order: Order
@@ -428,15 +441,10 @@ class StartRecord(Struct, frozen=True, omit_defaults=True):
     binding: str = ""
     runner_up: str = ""
     text: str = ""
-
-
-class Substitution(Struct, frozen=True, omit_defaults=True):
-    """A failed or lost device and what took its place."""
-
-    failed: Id
-    failed_at_ms: InstantMs
-    replacements: tuple[str, ...] = ()
-    cause: str = ""
+    asked_by: str = ""
+    purpose: str = ""
+    limits: tuple[str, ...] = ()
+    local_need: LocalNeed | None = None
 
 
 class CycleRecord(Struct, frozen=True, omit_defaults=True, tag="cycle", tag_field="kind"):
@@ -484,17 +492,5 @@ def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of every message, keyed by its ``kind``."""
     return {
         str(kind.__struct_config__.tag): msgspec.json.schema(kind)
-        for kind in (
-            SiteReport,
-            DemandReport,
-            GridSignal,
-            Price,
-            SiteCommand,
-            Ack,
-            Lease,
-            OperatorRequest,
-            CycleRecord,
-            SessionStarted,
-            ShellReport,
-        )
+        for kind in (*get_args(Message), CycleRecord, SessionStarted, ShellReport)
     }

@@ -9,7 +9,7 @@ import pytest
 from messages_doc import PAGE, blocks, examples, rewrite
 from msgspec import Struct
 
-from gridmuster import signals
+from gridmuster import signals, starts
 from gridmuster.errors import SignalError
 from gridmuster.signals import MAX_PAYLOAD_BYTES, decode, encode
 from gridmuster.topics import Topics
@@ -21,7 +21,7 @@ SPOKEN = {
     for name, kind in vars(signals).items()
     if isinstance(kind, type)
     and issubclass(kind, Struct | StrEnum)
-    and kind.__module__ == signals.__name__
+    and kind.__module__ in (signals.__name__, starts.__name__)
     and name != "Frame"
 }
 MESSAGES = [

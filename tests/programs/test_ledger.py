@@ -17,6 +17,12 @@ def reading(run_h: float | None, starts: int | None = None) -> DeviceReading:
     return DeviceReading("d", DeviceState.RUNNING, 10.0, run_h=run_h, starts=starts)
 
 
+def counted_h(ledger: Ledger) -> float:
+    account = ledger.accounts.get("d")
+    years = {} if account is None else account.book.years
+    return sum(h for row in years.values() for key, h in row.items() if key != Purpose.OUTAGE)
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(list(Purpose))), max_size=30))
 def test_hours_go_to_the_purpose_they_were_run_for(steps: list[tuple[float, Purpose]]) -> None:
     ledger = Ledger()
@@ -32,14 +38,14 @@ def test_hours_go_to_the_purpose_they_were_run_for(steps: list[tuple[float, Purp
     for purpose, hours in booked.items():
         assert account.hours_h.get(purpose, 0.0) == pytest.approx(hours, abs=1e-6)
     outside = sum(hours for purpose, hours in booked.items() if purpose is not Purpose.OUTAGE)
-    assert ledger.counted_h("d") == pytest.approx(outside, abs=1e-6)
+    assert counted_h(ledger) == pytest.approx(outside, abs=1e-6)
 
 
 def test_an_exchanged_meter_starts_a_new_count_and_hours_go_on() -> None:
     ledger = Ledger()
     for k, run_h in enumerate((5000.0, 5001.0, 0.0, 1.0, 2.0)):
         ledger.note(T0 + k * HOUR_MS, reading(run_h), Purpose.DEMAND)
-    assert ledger.counted_h("d") == pytest.approx(3.0)
+    assert counted_h(ledger) == pytest.approx(3.0)
 
 
 @given(st.floats(0, 1e308))
@@ -47,7 +53,7 @@ def test_a_stuttering_meter_books_no_more_than_time_passed(glitch_h: float) -> N
     ledger = Ledger()
     for k, run_h in enumerate((5000.0, glitch_h, 5000.0, 5001.0)):
         ledger.note(T0 + k * HOUR_MS, reading(run_h), Purpose.DEMAND)
-    assert 0.0 <= ledger.counted_h("d") <= 3.4
+    assert 0.0 <= counted_h(ledger) <= 3.4
 
 
 def test_starts_of_a_day_are_counted_and_forgotten() -> None:
@@ -67,4 +73,4 @@ def test_a_start_counter_that_jumps_is_not_believed_beyond_reason() -> None:
 
 
 def test_an_unknown_engine_has_no_hours() -> None:
-    assert (Ledger().counted_h("x"), Ledger().starts_24h("x")) == (0.0, 0)
+    assert (counted_h(Ledger()), Ledger().starts_24h("x")) == (0.0, 0)

@@ -78,7 +78,9 @@ _CURVE = (
 def tiny_fleet() -> Fleet:
     """A plant that may export (engine, battery, sun), one with a tank and capped hours, towers."""
     exporting = Transfer(kind=TransferKind.PARALLELING, export_limit_kw=1000.0)
-    capped = Permit(permit_class=PermitClass.EU_MCP, hours_used_h=440.0)
+    capped = Permit(
+        permit_class=PermitClass.EPA_NON_EMERGENCY, hours_cap_h=500.0, hours_used_h=440.0
+    )
     return Fleet(
         id="tiny",
         areas=(

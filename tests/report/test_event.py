@@ -16,7 +16,8 @@ from gridmuster.report import report_journal
 from gridmuster.report.event import MAX_WINDOW_MS, EventReport, report_event
 from gridmuster.report.happenings import EventBook
 from gridmuster.report.source import Cycle
-from gridmuster.signals import AreaBalance, CycleRecord, Order, StartRecord, Substitution
+from gridmuster.signals import AreaBalance, CycleRecord, Order, StartRecord
+from gridmuster.starts import Substitution
 from gridmuster.store.journal import Journal
 
 MINUTE_MS = 60_000

@@ -19,10 +19,10 @@ from gridmuster.signals import (
     Outcome,
     Purpose,
     ShellReport,
-    Substitution,
     Supply,
     encode,
 )
+from gridmuster.starts import Substitution
 
 HALF_HOUR = 450
 RUNNING, IDLE = DeviceState.RUNNING, DeviceState.IDLE

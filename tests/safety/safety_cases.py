@@ -13,8 +13,9 @@ from gridmuster.fleet.devices import (
     Photovoltaic,
     Tank,
 )
+from gridmuster.fleet.hours import HourUse
 from gridmuster.fleet.model import Site, Transfer
-from gridmuster.safety import Context, envelope
+from gridmuster.safety import Context, Refused, Verdict, envelope
 from gridmuster.signals import DeviceReading, DeviceState, Order, Purpose, Setpoint, Supply
 
 CURVE = (
@@ -92,11 +93,19 @@ def context(device: Device, at: Site | None = None, **fields: Any) -> Context:
         "backup_load_kw": 5.0,
         "permit_used_h": 0.0,
     }
-    return Context(**{**given, **fields})
+    made = Context(**{**given, **fields})
+    if made.window_uses:
+        return made
+    unused = tuple(HourUse(limit, 0.0, 0.0) for limit in made.envelope.permit_windows)
+    return msgspec.structs.replace(made, window_uses=unused)
 
 
 def run(device: str, power_kw: float, purpose: Purpose = Purpose.DEMAND) -> Setpoint:
     return Setpoint(device, Order.RUN, power_kw, purpose)
+
+
+def refused_by(verdict: Verdict) -> int | None:
+    return verdict.invariant if isinstance(verdict, Refused) else None
 
 
 def changed(base: Context, **fields: Any) -> Context:

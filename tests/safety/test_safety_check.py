@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from safety_cases import battery, context, engine, panels, reading, run, site
+from safety_cases import battery, context, engine, panels, reading, refused_by, run, site
 
 from gridmuster.fleet.devices import Permit, Tank
-from gridmuster.safety import ALLOWED, Reduced, Refused, Verdict, check
+from gridmuster.safety import ALLOWED, Reduced, check
 from gridmuster.signals import (
     DeviceState,
     Order,
@@ -17,10 +17,6 @@ from gridmuster.signals import (
     Supply,
     SwitchMode,
 )
-
-
-def refused_by(verdict: Verdict) -> int | None:
-    return verdict.invariant if isinstance(verdict, Refused) else None
 
 
 def test_a_healthy_device_may_start_run_and_be_set() -> None:
@@ -205,8 +201,13 @@ def test_a_class_allows_its_purposes(
         # A permit's own figure tightens its class and never loosens it.
         (Permit(permit_class="epa_emergency", hours_cap_h=20.0), DeviceState.IDLE, 17.6, 4),
         (Permit(permit_class="epa_emergency", hours_cap_h=900.0), DeviceState.IDLE, 89.6, 4),
-        (Permit(permit_class="eu_mcp"), DeviceState.IDLE, 449.4, None),
-        (Permit(permit_class="eu_mcp"), DeviceState.IDLE, 449.6, 4),
+        (
+            Permit(permit_class="epa_non_emergency", hours_cap_h=500.0),
+            DeviceState.IDLE,
+            449.4,
+            None,
+        ),
+        (Permit(permit_class="epa_non_emergency", hours_cap_h=500.0), DeviceState.IDLE, 449.6, 4),
         (Permit(permit_class="epa_non_emergency"), DeviceState.IDLE, 8000.0, None),
         (Permit(permit_class="unrestricted", hours_cap_h=10.0), DeviceState.IDLE, 8.6, 4),
     ],

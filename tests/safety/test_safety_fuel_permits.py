@@ -3,12 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safety_cases import CURVE, engine, site
+from safety_cases import CURVE, changed, context, engine, refused_by, run, site
 
 from gridmuster.fleet.devices import Permit, PermitClass, Tank
-from gridmuster.safety import herding, permits
+from gridmuster.fleet.hours import HourUse
+from gridmuster.fleet.permits import HourLimit, PermitRules, Window
+from gridmuster.safety import Refused, check, herding, permits
 from gridmuster.safety.fuel import fuel_floor, fuel_rate
-from gridmuster.signals import Purpose
+from gridmuster.safety.hours import HoursLeft, hours_left
+from gridmuster.signals import DeviceState, Purpose
 
 
 def test_the_rate_is_the_chart_at_its_points_and_straight_between() -> None:
@@ -43,8 +46,9 @@ def test_the_reserve_is_autonomy_times_rate_and_the_sump() -> None:
 
 def test_every_class_has_a_rule_and_none_limits_a_real_outage() -> None:
     for permit_class in PermitClass:
-        assert permits.allows(permit_class, Purpose.OUTAGE)
-        assert permits.cap_h(Permit(permit_class=permit_class), Purpose.OUTAGE) is None
+        permit = Permit(permit_class=permit_class)
+        assert permits.allows(permit, Purpose.OUTAGE)
+        assert permits.cap_h(permit, Purpose.OUTAGE) is None
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,9 @@ def test_every_class_has_a_rule_and_none_limits_a_real_outage() -> None:
         (Permit(permit_class="epa_non_emergency"), None),
         (Permit(permit_class="epa_non_emergency", hours_cap_h=876.0), 876.0),
         (Permit(permit_class="california_emergency"), 50.0),
-        (Permit(permit_class="eu_mcp"), 500.0),
+        (Permit(permit_class="eu_mcp"), None),
+        (Permit(permit_class="eu_mcp", hours_cap_h=300.0), 300.0),
+        (Permit(permit_class="uk_backup"), 50.0),
         (Permit(permit_class="unrestricted"), None),
     ],
 )
@@ -111,3 +117,55 @@ def test_a_capped_ramp_stays_within_its_cap_and_between_now_and_wish(
         assert low - 1e-9 <= targets[key] <= high + 1e-9
     if sum(abs(wished - now) for now, wished in moves.values()) <= most_kw:
         assert targets == {key: pytest.approx(wished) for key, (_, wished) in moves.items()}
+
+
+ROLLING = HourLimit(hours_h=20.0, window=Window.ROLLING_DAYS, length=30)
+
+
+def under(*limits: HourLimit, purposes: tuple[Purpose, ...] = (Purpose.DEMAND,)) -> Permit:
+    rules = PermitRules(id="own", purposes=purposes, limits=limits)
+    return Permit(permit_class="custom", rules="own").under(rules)
+
+
+@pytest.mark.parametrize(
+    ("used_h", "state", "refused"),
+    [
+        # The stop is at 18 h; a start has half an hour of least run ahead of it.
+        (17.4, DeviceState.IDLE, None),
+        (17.6, DeviceState.IDLE, 4),
+        (17.6, DeviceState.RUNNING, None),
+        (18.0, DeviceState.RUNNING, 4),
+    ],
+)
+def test_a_start_whose_least_run_would_cross_a_rolling_cap_is_refused(
+    used_h: float, state: DeviceState, refused: int | None
+) -> None:
+    use = HourUse(ROLLING, 0.0, used_h)
+    now = context(engine(permit=under(ROLLING)), state=state, window_uses=(use,))
+    verdict = check(now, run("g", 30.0))
+    assert refused_by(verdict) == refused
+    if isinstance(verdict, Refused):
+        assert "18.0 h" in verdict.reason and "20 h in any 30 days" in verdict.reason
+
+
+def test_a_limit_of_other_purposes_does_not_bind_and_an_unknown_use_refuses() -> None:
+    tests_only = HourLimit(hours_h=5.0, purposes=(Purpose.EXERCISE,))
+    both = under(tests_only, purposes=(Purpose.DEMAND, Purpose.EXERCISE))
+    used_up = context(engine(permit=both), window_uses=(HourUse(tests_only, 0.0, 5.0),))
+    assert refused_by(check(used_up, run("g", 30.0))) is None
+    assert refused_by(check(used_up, run("g", 30.0, Purpose.EXERCISE))) == 4
+    unknown = changed(used_up, window_uses=())
+    assert refused_by(check(unknown, run("g", 30.0, Purpose.EXERCISE))) == 4
+    assert refused_by(check(unknown, run("g", 30.0, Purpose.OUTAGE))) != 4
+
+
+def test_the_tightest_limit_is_the_one_that_is_named() -> None:
+    permit = under(HourLimit(hours_h=100.0), ROLLING)
+    now = context(engine(permit=permit), permit_used_h=80.0)
+    uses = (HourUse(ROLLING, 0.0, 3.0),)
+    assert hours_left(changed(now, window_uses=uses)) == HoursLeft(
+        10.0, 80.0, 90.0, "hours a calendar year"
+    )
+    later = changed(now, permit_used_h=60.0, window_uses=uses)
+    assert hours_left(later) == HoursLeft(15.0, 3.0, 18.0, "20 h in any 30 days")
+    assert hours_left(later, Purpose.OUTAGE) is None

@@ -6,10 +6,25 @@ from msgspec import Struct
 
 from gridmuster.center.memory import CoreState
 from gridmuster.fleet.devices import Generator
+from gridmuster.fleet.hours import today_of
 from gridmuster.fleet.model import Fleet
 from gridmuster.programs.exercise import due_ms
+from gridmuster.programs.ledger import Account
 from gridmuster.safety import permits
 from gridmuster.signals import Purpose
+
+
+class LimitAccount(Struct, frozen=True):
+    """A further limit of a permit, in words, and its use, h.
+
+    Runs end at ``stop_h`` of ``used_h``; ``past_h`` is what the years before it in a mean of years
+    ran.
+    """
+
+    limit: str
+    stop_h: float
+    used_h: float
+    past_h: float
 
 
 class PermitAccount(Struct, frozen=True):
@@ -17,7 +32,8 @@ class PermitAccount(Struct, frozen=True):
 
     ``cap_h`` is what the permit allows outside real outages, ``stop_h`` the hours at which runs
     end and starts are refused, both null without a cap. ``used_h`` counts against them,
-    ``before_h`` of it from before the center saw the engine; ``by_purpose_h`` is what it ran since.
+    ``before_h`` of it from before the center saw the engine; ``by_purpose_h`` is what it ran since
+    in this year. ``left_h`` is what the tightest limit leaves, ``limits`` are those beside the cap.
     """
 
     permit_class: str
@@ -28,6 +44,7 @@ class PermitAccount(Struct, frozen=True):
     before_h: float
     left_h: float | None
     by_purpose_h: dict[str, float]
+    limits: list[LimitAccount] = []
 
 
 class StartView(Struct, frozen=True):
@@ -78,12 +95,13 @@ class DeviceAccount(Struct, frozen=True):
     exercise: ExerciseAccount | None = None
 
 
-def account_of(fleet: Fleet, state: CoreState, device_id: str) -> DeviceAccount:
+def account_of(fleet: Fleet, state: CoreState, device_id: str, now_ms: int) -> DeviceAccount:
     """What the core keeps about a device.
 
     Args:
         fleet: the fleet.
         state: the core's memory.
+        now_ms: plant time now, ms.
         device_id: one of the fleet's devices.
 
     Raises:
@@ -95,7 +113,7 @@ def account_of(fleet: Fleet, state: CoreState, device_id: str) -> DeviceAccount:
     failure = state.commitment.failures.get(device_id)
     return DeviceAccount(
         device=device_id,
-        permit=_permit(device, state) if isinstance(device, Generator) else None,
+        permit=_permit(device, fleet, state, now_ms) if isinstance(device, Generator) else None,
         starts_24h=state.ledger.starts_24h(device_id),
         max_starts_per_day=device.max_starts_per_day if isinstance(device, Generator) else None,
         on=None if life is None else life.on,
@@ -123,18 +141,33 @@ def _exercise(device: Generator, fleet: Fleet, state: CoreState) -> ExerciseAcco
     )
 
 
-def _permit(device: Generator, state: CoreState) -> PermitAccount:
+def _permit(device: Generator, fleet: Fleet, state: CoreState, now_ms: int) -> PermitAccount:
     permit = device.permit
     counted = state.ledger.accounts.get(device.id)
-    used_h = permit.hours_used_h + state.ledger.counted_h(device.id)
-    allowed = permits.RULES[permit.permit_class].purposes
+    today = today_of(now_ms, fleet.site_by_id[device.site].time_zone)
+    used_h = state.ledger.used_h(device, today)
+    left_h = permits.hours_left_h(permit, used_h)
+    uses = [state.ledger.use(device, limit, today) for limit in permits.windows(permit)]
+    limits = [
+        LimitAccount(use.limit.words(), permits.use_stop_h(use), use.used_h, use.past_h)
+        for use in uses
+    ]
+    lefts = [max(one.stop_h - one.used_h, 0.0) for one in limits]
+    allowed = permits.rule_of(permit).purposes
     return PermitAccount(
-        permit_class=permit.permit_class.value,
+        permit_class=permits.name_of(permit),
         purposes=[purpose.value for purpose in Purpose if purpose in allowed],
         cap_h=permits.cap_h(permit),
         stop_h=permits.stop_h(permit),
         used_h=used_h,
-        before_h=permit.hours_used_h,
-        left_h=permits.hours_left_h(permit, used_h),
-        by_purpose_h={} if counted is None else dict(counted.hours_h),
+        before_h=used_h - _seen_h(counted, today.year),
+        left_h=min([*lefts, *([] if left_h is None else [left_h])], default=None),
+        by_purpose_h={} if counted is None else dict(counted.book.years.get(today.year, {})),
+        limits=limits,
     )
+
+
+def _seen_h(account: Account | None, year: int) -> float:
+    """Hours outside outages that the center saw an engine run in a calendar year, h."""
+    booked = {} if account is None else account.book.years.get(year, {})
+    return sum(h for purpose, h in booked.items() if purpose != Purpose.OUTAGE)

@@ -298,7 +298,7 @@ class ActivationDesk:
         if why := self._book.undeclared(device, wish, known):
             return why
         context = known.context_of(device_id)
-        if wish.alert_asserted:
+        if wish.asserted:
             context = structs.replace(context, alert_asserted=True)
         kw, _ = self._book.power_kw(device, self._fleet.site_by_id[device.site], known)
         verdict = check(context, Setpoint(device_id, Order.RUN, kw, wish.purpose))
@@ -487,7 +487,7 @@ class ActivationDesk:
         if hold is None:
             return False
         one = self.memory.running.get(hold.activation)
-        return one is not None and one.wish.alert_asserted
+        return one is not None and one.wish.asserted
 
 
 def _where(one: Running) -> tuple[Scope, str]:

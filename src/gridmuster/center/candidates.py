@@ -18,6 +18,7 @@ from gridmuster.programs.ledger import Ledger
 from gridmuster.programs.selection import Candidate, Excluded
 from gridmuster.safety import Context, Reduced, Refused, check, permits
 from gridmuster.safety.fuel import fuel_rate
+from gridmuster.safety.hours import hours_left
 from gridmuster.signals import (
     Activation,
     Alert,
@@ -27,6 +28,7 @@ from gridmuster.signals import (
     Purpose,
     Setpoint,
 )
+from gridmuster.starts import LocalNeed
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.units import LHV_KWH_PER_UNIT, MS_PER_HOUR, MS_PER_S, SECONDS_PER_HOUR, Fuel
 
@@ -156,13 +158,16 @@ class CandidateBook:
 
     def undeclared(self, device: Generator, wish: Activation, known: Known) -> str:
         """Why a set that may run in declared alerts only may not run for one now; empty: it may."""
-        rule = permits.RULES[device.permit.permit_class]
+        rule = permits.rule_of(device.permit)
         if wish.purpose is not Purpose.EMERGENCY_ALERT or rule.alert_cap_h is None:
             return ""
+        name = permits.name_of(device.permit)
+        if not wish.asserted:
+            missing = (wish.local_need or LocalNeed()).missing()
+            return f"permit {name}: conditions of an alert not asserted: {', '.join(missing)}"
         area_id = self._fleet.site_by_id[device.site].area
         if known.snapshot.areas[area_id].alert is not Alert.NONE or area_id in known.declared:
             return ""
-        name = device.permit.permit_class.value
         return f"permit {name}: no emergency alert is declared in {area_id}"
 
     def power_kw(self, device: Generator, site: Site, known: Known) -> tuple[float, float]:
@@ -243,7 +248,7 @@ class CandidateBook:
 
 def _as_of_then(context: Context, device: Generator, wish: Activation, now_ms: int) -> Context:
     """The context as far as it is known for the window's begin."""
-    if wish.alert_asserted:
+    if wish.asserted:
         context = structs.replace(context, alert_asserted=True)
     rest_s = device.min_down_s + device.cooldown_s
     if wish.from_ms - now_ms < rest_s * MS_PER_S or context.reading is None:
@@ -272,14 +277,12 @@ def _fuel_share(
 def _permit_share(
     device: Generator, wish: Activation, context: Context, run_h: float
 ) -> float | str:
-    name = device.permit.permit_class.value
-    if wish.purpose is Purpose.EMERGENCY_ALERT and context.envelope.alert_stop_h is not None:
-        alert_h = context.envelope.alert_stop_h - context.alert_used_h
-        if run_h > alert_h:
-            return f"permit {name}: {max(alert_h, 0.0):.1f} alert h left, the run takes {run_h:.1f}"
-    left_h = permits.hours_left_h(device.permit, context.permit_used_h or 0.0)
-    if left_h is None:
+    left = hours_left(context, wish.purpose)
+    if left is None:
         return 0.0
-    if run_h > left_h:
-        return f"permit {name}: {left_h:.1f} h left this year, the run takes {run_h:.1f} h"
-    return run_h / left_h
+    if run_h > left.left_h:
+        return (
+            f"permit {permits.name_of(device.permit)}: {left.left_h:.1f} h left of {left.limit}, "
+            f"the run takes {run_h:.1f} h"
+        )
+    return run_h / left.left_h if left.left_h > 0.0 else 0.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gridmuster.center.calls import LONG_S, CallBook
 from gridmuster.center.config import CenterConfig
+from gridmuster.fleet.devices import Generator
+from gridmuster.fleet.hours import HourUse, today_of
 from gridmuster.fleet.model import Fleet
 from gridmuster.programs.ledger import Ledger
 from gridmuster.safety import Context, Envelope, envelope
@@ -50,14 +52,16 @@ class ContextMaker:
         status: SiteStatus = snapshot.sites[limits.site.id]
         report = status.report
         reading = snapshot.readings.get(device_id)
-        account = ledger.accounts.get(device_id)
         used_h: float | None = 0.0
         alert_h = 0.0
-        if limits.permit_stop_h is not None:
-            permit = limits.device.permit  # type: ignore[union-attr]
-            used_h = permit.hours_used_h + ledger.counted_h(device_id)
-            if account is not None:
-                alert_h = account.hours_h.get(Purpose.EMERGENCY_ALERT, 0.0)
+        uses: tuple[HourUse, ...] = ()
+        device = limits.device
+        limited = limits.permit_stop_h is not None or limits.permit_windows
+        if limited and isinstance(device, Generator):
+            today = today_of(snapshot.now_ms, limits.site.time_zone)
+            used_h = ledger.used_h(device, today)
+            alert_h = ledger.purpose_h(device_id, today, Purpose.EMERGENCY_ALERT)
+            uses = tuple(ledger.use(device, limit, today) for limit in limits.permit_windows)
         return Context(
             envelope=limits,
             reading=reading,
@@ -80,6 +84,7 @@ class ContextMaker:
             horizon_s=self._config.cycle_s,
             reading_limit_s=self._config.stale_s,
             utility_limit_s=self._config.stale_s,
+            window_uses=uses,
         )
 
 

@@ -310,11 +310,18 @@ class Core:
             kept = [s for s in by_site.get(site, ()) if s.device != device_id]
             by_site[site] = [*kept, Setpoint(device_id, order)]
         self._let_go(by_site)
+        context_of = self._context_reader(snapshot)
         commands = self._desk.issue(now_ms, memory.session.center_id, memory.session.fence, by_site)
         for command in commands:
             for setpoint in command.setpoints:
                 self._recorder.commanded(
-                    now_ms, setpoint, self._calls, snapshot, self._decisions, self._planner
+                    now_ms,
+                    setpoint,
+                    self._calls,
+                    snapshot,
+                    self._decisions,
+                    self._planner,
+                    context_of,
                 )
         return [
             Frame(self._topics.command(command.site), encode(command), now_ms)

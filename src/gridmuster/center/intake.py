@@ -18,7 +18,9 @@ from gridmuster.center.session import Session
 from gridmuster.dispatch.commitment import Deaf
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
+from gridmuster.forecast.told import PriceForecast
 from gridmuster.planning.problem import PlanSolution
+from gridmuster.safety.permits import longest_days
 from gridmuster.signals import (
     Ack,
     Action,
@@ -82,6 +84,10 @@ class Intake:
         self._recorder = recorder
         self._generators = {d.id: d for d in fleet.devices if isinstance(d, Generator)}
         self._devices = fleet.device_by_id
+        self._calendars = {
+            d.id: (fleet.site_by_id[d.site].time_zone, longest_days(d.permit))
+            for d in self._generators.values()
+        }
 
     def take(self, message: Any | Malformed, frame: Frame) -> None:
         """Apply one message.
@@ -102,6 +108,9 @@ class Intake:
                 self._keeper.take_grid(message, at_ms)
             case Price():
                 self._keeper.take_price(message)
+            case PriceForecast():
+                if why := self._planner.foretold(message, at_ms):
+                    self._malformed(Malformed(frame.topic, why), at_ms)
             case PlanSolution():
                 self._planner.adopt(message, at_ms, self._state.commitment)
             case OperatorRequest():
@@ -138,7 +147,8 @@ class Intake:
                 purpose = Purpose.OPERATOR
             elif not outage and device.id in self._state.activations.holds:
                 purpose = self._state.activations.holds[device.id].purpose
-            self._state.ledger.note(at_ms, reading, purpose)
+            zone, days = self._calendars[device.id]
+            self._state.ledger.note(at_ms, reading, purpose, zone, days)
             self._state.ledger.note_load(at_ms, reading, device)
             edge = self._calls.take(device, reading, at_ms)
             if edge == "failed":

@@ -14,7 +14,8 @@ from gridmuster.center.rates import KW_PER_MW, RateBook
 from gridmuster.center.recorder import shortfall_cause
 from gridmuster.center.view import AreaView, DeviceView, PlantView, SiteView
 from gridmuster.fleet.devices import Device, DeviceType, Generator, Store
-from gridmuster.fleet.model import Area, Fleet
+from gridmuster.fleet.hours import today_of
+from gridmuster.fleet.model import Area, Fleet, Site
 from gridmuster.planning.problem import PlanSolution
 from gridmuster.safety import permits
 from gridmuster.signals import DeviceReading, DeviceState, Quality, Setpoint, Supply
@@ -192,6 +193,17 @@ def _planned(
     return total, [i - e for i, e in zip(imports, exports, strict=True)]
 
 
+def _permit_left_h(device: Generator, site: Site, state: CoreState, now_ms: int) -> float | None:
+    """Hours that the tightest limit of a permit leaves, h; None: no limit."""
+    today = today_of(now_ms, site.time_zone)
+    left_h = permits.hours_left_h(device.permit, state.ledger.used_h(device, today))
+    found = [] if left_h is None else [left_h]
+    for limit in permits.windows(device.permit):
+        use = state.ledger.use(device, limit, today)
+        found.append(max(permits.use_stop_h(use) - use.used_h, 0.0))
+    return min(found, default=None)
+
+
 def _device(
     fleet: Fleet,
     device: Device,
@@ -217,9 +229,8 @@ def _device(
         override = state.activations.holds[device.id].text
     permit_class, left_h, tank = "", None, None
     if isinstance(device, Generator):
-        permit_class = device.permit.permit_class.value
-        used_h = device.permit.hours_used_h + state.ledger.counted_h(device.id)
-        left_h = permits.hours_left_h(device.permit, used_h)
+        permit_class = permits.name_of(device.permit)
+        left_h = _permit_left_h(device, site, state, snapshot.now_ms)
         tank = device.tank
     first = 0 if index is None else index
     planned = [] if solution is None else solution.power_kw.get(device.id, [])[first:]

@@ -25,6 +25,7 @@ from gridmuster.planning.problem import (
     Weights,
 )
 from gridmuster.safety import Context, permits
+from gridmuster.safety.hours import hours_left
 from gridmuster.signals import DeviceReading, DeviceState, Purpose, SwitchMode
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.units import LHV_KWH_PER_UNIT, SECONDS_PER_HOUR
@@ -163,7 +164,7 @@ class ProblemMaker:
         calls: CallBook,
         state: CoreState,
     ) -> PlanUnit | None:
-        if not permits.allows(device.permit.permit_class, Purpose.DEMAND):
+        if not permits.allows(device.permit, Purpose.DEMAND):
             return None
         if device.id in state.commitment.failures or reading.state in FAILED_STATES:
             return None
@@ -176,7 +177,6 @@ class ProblemMaker:
         in_state_s = calls.in_state_s(device.id, snapshot.now_ms)
         starting = reading.state is DeviceState.STARTING and _is_slow(device, grid)
         on = calls.is_on(device.id) and not starting
-        used_h = context.permit_used_h or 0.0
         # Longer than any minimum time is as good as for ever; alike sets then stay alike to the
         # planner, which decides alike sets as one.
         rest_s = longest_rest_s(device)
@@ -206,7 +206,7 @@ class ProblemMaker:
             ramp_kw_per_s=device.ramp_fraction_per_s * device.rated_kw,
             start_delay_s=device.start_s + device.sync_s,
             must_run=device.must_run,
-            run_h_left=_if_it_can_bind(permits.hours_left_h(device.permit, used_h), longest_h),
+            run_h_left=_if_it_can_bind(_hours_left_h(context), longest_h),
             fuel_left=_if_it_can_bind(
                 self._fuel_left(device, reading, context),
                 line.rate_per_h(device.rated_kw) * longest_h
@@ -298,6 +298,11 @@ class ProblemMaker:
 def _is_slow(device: Generator, grid: IntervalGrid) -> bool:
     """Whether a start takes long enough for a plan to see it."""
     return device.start_s + device.sync_s >= 0.5 * grid.step_s
+
+
+def _hours_left_h(context: Context) -> float | None:
+    found = hours_left(context)
+    return None if found is None else found.left_h
 
 
 def _if_it_can_bind(left: float | None, most: float) -> float | None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gridmuster.center.activationmemory import Hold
 from gridmuster.center.calls import CallBook
 from gridmuster.center.decider import AreaDecision
+from gridmuster.center.legal import legal_basis, limits_now
 from gridmuster.center.memory import CoreState
 from gridmuster.center.planner import Planner
 from gridmuster.center.sources import SourceBook
 from gridmuster.center.view import DecisionView
 from gridmuster.dispatch.commitment import Extra
-from gridmuster.fleet.devices import Generator, PermitClass
+from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
-from gridmuster.safety import permits
+from gridmuster.safety import Context
 from gridmuster.signals import (
     AreaBalance,
     CycleRecord,
@@ -22,8 +23,8 @@ from gridmuster.signals import (
     Order,
     Setpoint,
     StartRecord,
-    Substitution,
 )
+from gridmuster.starts import LocalNeed, Substitution
 from gridmuster.state.snapshot import Snapshot
 
 KEEP = 200
@@ -77,7 +78,9 @@ class Recorder:
         trigger = "utility outage at its site" if outage else "asked for at its site"
         basis = "real outage: no hour limit" if outage else "the site's own decision"
         text = f"{device} told to start: {trigger}, {LOCAL_START}"
-        self._starts.append(StartRecord(device, Order.RUN, trigger, basis, text=text))
+        self._starts.append(
+            StartRecord(device, Order.RUN, trigger, basis, text=text, asked_by="the site itself")
+        )
         self._state.reasons[device] = text
         self._say(at_ms, device, "local", text)
 
@@ -105,6 +108,7 @@ class Recorder:
         snapshot: Snapshot,
         decisions: Mapping[str, AreaDecision],
         planner: Planner,
+        context_of: Callable[[str], Context],
     ) -> None:
         """A setpoint goes out: note calls of generators and the reason of a start or stop."""
         device = self._fleet.device_by_id[setpoint.device]
@@ -123,7 +127,8 @@ class Recorder:
             return
         calls.called(device.id, snapshot.readings.get(device.id), now_ms)
         area_id = self._fleet.site_by_id[device.site].area
-        self._start(now_ms, device, setpoint, decisions[area_id], planner)
+        context = context_of(device.id)
+        self._start(now_ms, device, setpoint, decisions[area_id], planner, context)
 
     def _why_stopped(self, device: Generator, snapshot: Snapshot) -> str:
         over = self._state.activations.released.pop(device.id, "")
@@ -145,21 +150,33 @@ class Recorder:
         setpoint: Setpoint,
         decision: AreaDecision,
         planner: Planner,
+        context: Context,
     ) -> None:
         extra = self._state.commitment.extras.get(device.id)
         merit = self._sources.merit[device.id]
         trigger, binding = self._trigger(device, extra, decision, planner, now_ms)
         hold = self._state.activations.holds.get(device.id)
         runner_up = self._runner_up(device, decision, hold)
-        basis = self._basis(device)
-        if hold is not None:
-            basis = f"{basis}, for {hold.purpose.value.replace('_', ' ')}"
+        basis = legal_basis(device, context, setpoint.purpose)
+        asked_by, need = self._asked_by(device.id, hold, extra)
         text = (
             f"{device.id} started: {trigger}; its run costs {merit:.3f} USD/kWh; "
             f"next in merit {runner_up}; {basis}"
         )
         self._starts.append(
-            StartRecord(device.id, Order.RUN, trigger, basis, binding, runner_up, text)
+            StartRecord(
+                device.id,
+                Order.RUN,
+                trigger,
+                basis,
+                binding,
+                runner_up,
+                text,
+                asked_by,
+                setpoint.purpose.value,
+                limits_now(device, context, setpoint),
+                need,
+            )
         )
         self._state.reasons[device.id] = text
         self._say(now_ms, device.id, "start", text)
@@ -210,14 +227,19 @@ class Recorder:
         best = min(others, key=lambda device_id: (self._sources.merit[device_id], device_id))
         return f"{best} at {self._sources.merit[best]:.3f} USD/kWh"
 
-    def _basis(self, device: Generator) -> str:
-        permit = device.permit
-        if permit.permit_class is PermitClass.UNRESTRICTED:
-            return "permit unrestricted"
-        used_h = permit.hours_used_h + self._state.ledger.counted_h(device.id)
-        left_h = permits.hours_left_h(permit, used_h)
-        left = "no hour cap" if left_h is None else f"{left_h:.0f} h left"
-        return f"permit {permit.permit_class.value}, {left}"
+    def _asked_by(
+        self, device_id: str, hold: Hold | None, extra: Extra | None
+    ) -> tuple[str, LocalNeed | None]:
+        """Who or what wanted a start, and the conditions asserted for it."""
+        held = self._state.operator.overrides.get(device_id)
+        if held is not None:
+            return held.actor, None
+        if hold is not None:
+            one = self._state.activations.running.get(hold.activation)
+            if one is None:
+                return "an activation", None
+            return one.program or one.actor, one.wish.local_need
+        return "the center's balance" if extra is not None else "the center's plan", None
 
     def _say(self, at_ms: int, device: str, kind: str, text: str) -> None:
         decisions = self._state.decisions

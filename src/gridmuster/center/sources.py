@@ -72,10 +72,9 @@ class SourceBook:
             if isinstance(device, Generator)
         }
         self._barred: dict[str, str] = {
-            device.id: f"permit {device.permit.permit_class.value} forbids demand"
+            device.id: f"permit {permits.name_of(device.permit)} forbids demand"
             for device in fleet.devices
-            if isinstance(device, Generator)
-            and not permits.allows(device.permit.permit_class, Purpose.DEMAND)
+            if isinstance(device, Generator) and not permits.allows(device.permit, Purpose.DEMAND)
         }
         self.merit: dict[str, float] = {
             device.id: self._merit_usd_per_kwh(device)

@@ -26,6 +26,7 @@ from gridmuster.fleet.devices import (
 )
 from gridmuster.fleet.devices import Part as FleetPart
 from gridmuster.fleet.model import Area, EndUser, Fleet, Site
+from gridmuster.fleet.permits import PermitRules
 from gridmuster.fleet.place import Place, Source
 from gridmuster.fleet.ties import EmissionCap, Link
 
@@ -68,6 +69,7 @@ class Book:
         top: where the fleet's own fields stand.
         objective: the fleet's objective; None when it could not be read.
         currency: the fleet's currency; None when it could not be read.
+        permit_rules: permit classes of the fleet's own; None when they could not be read.
         links: its links; none when they could not be read.
         emission_caps: its emission caps; none when they could not be read.
         areas: its areas.
@@ -82,6 +84,7 @@ class Book:
     top: Place
     objective: str | None = None
     currency: str | None = None
+    permit_rules: tuple[PermitRules, ...] | None = None
     links: tuple[Link, ...] = ()
     emission_caps: tuple[EmissionCap, ...] = ()
     areas: list[Entry[Area]] = field(default_factory=list)
@@ -165,6 +168,7 @@ def book_of(fleet: Fleet, name: str) -> Book:
         Place(source),
         objective=fleet.objective,
         currency=fleet.currency,
+        permit_rules=fleet.permit_rules,
         links=fleet.links,
         emission_caps=fleet.emission_caps,
     )

@@ -12,7 +12,15 @@ from gridmuster.errors import Fault
 from gridmuster.fleet.book import Book, book_of
 from gridmuster.fleet.model import Fleet
 from gridmuster.fleet.place import sort_key
-from gridmuster.fleet.rules import geography, machines, operation, promises, references, ties
+from gridmuster.fleet.rules import (
+    geography,
+    machines,
+    operation,
+    permits,
+    promises,
+    references,
+    ties,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +56,14 @@ def check_book(book: Book) -> Findings:
         *references.faults(book),
         *geography.faults(book),
         *machines.faults(book),
+        *permits.faults(book),
         *operation.faults(book),
         *promises.faults(book),
         *ties.faults(book),
     ]
-    warnings = [*machines.warnings(book), *promises.warnings(book)]
+    warnings = [
+        *machines.warnings(book),
+        *permits.warnings(book),
+        *promises.warnings(book),
+    ]
     return Findings(tuple(sorted(faults, key=sort_key)), tuple(sorted(warnings, key=sort_key)))

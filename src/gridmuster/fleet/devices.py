@@ -8,22 +8,46 @@ a nameplate value overrides them.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gridmuster.fleet.operation import Operation
+from gridmuster.fleet.part import ID_PATTERN, FleetId, Part
+from gridmuster.fleet.permits import PERMIT_CAP_H, Permit, PermitClass
 from gridmuster.units import Fuel
 
+__all__ = [
+    "ID_PATTERN",
+    "MAX_DEVICE_KW",
+    "PERMIT_CAP_H",
+    "Battery",
+    "Controller",
+    "Device",
+    "DeviceBase",
+    "DeviceType",
+    "EmergencyGenerator",
+    "Engine",
+    "Every",
+    "Exercise",
+    "FleetId",
+    "Flywheel",
+    "FuelCell",
+    "FuelPoint",
+    "Generator",
+    "Microturbine",
+    "Part",
+    "Permit",
+    "PermitClass",
+    "Photovoltaic",
+    "Reliability",
+    "Smes",
+    "Store",
+    "Tank",
+    "WindTurbine",
+]
+
 MAX_DEVICE_KW = 10_000.0
-ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
-FleetId = Annotated[str, Field(pattern=ID_PATTERN, description="stable id, unique in its kind")]
-
-
-class Part(BaseModel):
-    """Base of every part of a fleet: frozen, no unknown fields, no not-a-number."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DeviceType(StrEnum):
@@ -38,41 +62,6 @@ class DeviceType(StrEnum):
     BATTERY = "battery"
     SMES = "smes"
     FLYWHEEL = "flywheel"
-
-
-class PermitClass(StrEnum):
-    """Engine permit classes; what each allows is in `safety.permits`."""
-
-    EPA_EMERGENCY = "epa_emergency"
-    EPA_NON_EMERGENCY = "epa_non_emergency"
-    CALIFORNIA_EMERGENCY = "california_emergency"
-    EU_MCP = "eu_mcp"
-    UNRESTRICTED = "unrestricted"
-
-
-#: Hours a calendar year outside real outages that a class allows at most, h; None: no cap of its
-#: own. 40 CFR 63.6640(f), 60.4211(f); 17 CCR 93115.6 (testing of a new engine); EU MCP Directive.
-PERMIT_CAP_H: Final[dict[PermitClass, float | None]] = {
-    PermitClass.EPA_EMERGENCY: 100.0,
-    PermitClass.EPA_NON_EMERGENCY: None,
-    PermitClass.CALIFORNIA_EMERGENCY: 50.0,
-    PermitClass.EU_MCP: 500.0,
-    PermitClass.UNRESTRICTED: None,
-}
-
-
-class Permit(Part):
-    """What the engine's air permit allows and how much of it is used."""
-
-    permit_class: PermitClass = Field(description="permit class of the engine")
-    hours_cap_h: float | None = Field(
-        default=None,
-        ge=0,
-        description="hours a calendar year other than real outages, h; None: the class's own cap",
-    )
-    hours_used_h: float = Field(
-        default=0.0, ge=0, description="hours used this calendar year, outages not counted, h"
-    )
 
 
 class Controller(Part):

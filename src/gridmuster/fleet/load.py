@@ -195,6 +195,7 @@ class _Reader:
             self.book.currency = getattr(top, "currency", None)
             self.book.links = getattr(top, "links", ())
             self.book.emission_caps = getattr(top, "emission_caps", ())
+            self.book.permit_rules = getattr(top, "permit_rules", None)
         return top
 
     def _kind(self, kind: str, data: Mapping[str, Any]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gridmuster.fleet.devices import Device, FleetId, Generator, Part, Store
+from gridmuster.fleet.permits import PermitRules
 from gridmuster.fleet.programs import Program, Programs
 from gridmuster.fleet.ties import EmissionCap, Link
 from gridmuster.units import Fuel
@@ -216,6 +217,9 @@ class Fleet(Part):
     fuel_prices: FuelPrices = Field(
         default=FuelPrices(), description="prices of fuel delivered to the sites"
     )
+    permit_rules: tuple[PermitRules, ...] = Field(
+        default=(), description="permit classes of the fleet's own, for permits of class custom"
+    )
     areas: tuple[Area, ...] = Field(min_length=1, description="feeders and microgrids")
     sites: tuple[Site, ...] = Field(min_length=1, description="places with a gateway")
     end_users: tuple[EndUser, ...] = Field(default=(), description="who wants power")
@@ -224,6 +228,14 @@ class Fleet(Part):
     emission_caps: tuple[EmissionCap, ...] = Field(
         default=(), description="most that generators may emit in a day"
     )
+
+    @model_validator(mode="after")
+    def _permits_under_their_rules(self) -> Self:
+        if self.permit_rules:
+            rules = {one.id: one for one in self.permit_rules}
+            devices = tuple(_under(device, rules) for device in self.devices)
+            object.__setattr__(self, "devices", devices)
+        return self
 
     @cached_property
     def area_by_id(self) -> dict[str, Area]:
@@ -279,6 +291,13 @@ class Fleet(Part):
     def area_of_device(self, device_id: str) -> Area:
         """The area a device belongs to, through its site."""
         return self.area_by_id[self.site_by_id[self.device_by_id[device_id].site].area]
+
+
+def _under(device: Device, rules: dict[str, PermitRules]) -> Device:
+    if not isinstance(device, Generator) or device.permit.rules not in rules:
+        return device
+    permit = device.permit.under(rules[device.permit.rules])
+    return device.model_copy(update={"permit": permit})
 
 
 def _grouped(owners: tuple[Any, ...], members: tuple[Any, ...], key: str) -> dict[str, Any]:

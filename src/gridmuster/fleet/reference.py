@@ -47,6 +47,7 @@ from gridmuster.fleet.operation import (
     StartPoint,
     Works,
 )
+from gridmuster.fleet.permits import HourLimit, PermitRules
 from gridmuster.fleet.place import shown
 from gridmuster.fleet.ties import EmissionCap, Link
 from gridmuster.fleet.words import bare_type, choices_of, expected_of
@@ -74,6 +75,8 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]]
     ("`tank`", Tank, None),
     ("Each point of `fuel_curve`", FuelPoint, None),
     ("`permit`", Permit, None),
+    ("Each of `permit_rules`", PermitRules, None),
+    ("Each of `limits`", HourLimit, None),
     ("`exercise`", Exercise, None),
     ("`operation`", Operation, None),
     ("Each of `start_classes`", StartClass, None),

@@ -239,6 +239,7 @@ def _is_emergency(device: Device) -> bool:
     return isinstance(device, Generator) and device.permit.permit_class in (
         PermitClass.EPA_EMERGENCY,
         PermitClass.CALIFORNIA_EMERGENCY,
+        PermitClass.UK_BACKUP,
     )
 
 

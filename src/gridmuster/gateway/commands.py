@@ -222,7 +222,7 @@ class CommandDesk:
     def context(self, unit: Unit, now_ms: int) -> Context:
         """What the checks are told of a device now."""
         station = self._station
-        memory = unit.memory
+        used_h, alert_h, uses = unit.permit_uses(now_ms)
         return Context(
             unit.limits,
             unit.reading(now_ms) if unit.points is not None else None,
@@ -233,15 +233,16 @@ class CommandDesk:
             self._export_without(unit),
             station.backup_load_kw,
             station.local_duty,
-            memory.permit_used_h,
-            memory.alert_used_h,
+            used_h,
+            alert_h,
             station.config.alert_asserted,
             unit.starts_24h(now_ms),
             unit.state_age_s(now_ms),
-            memory.stop_latched,
+            unit.memory.stop_latched,
             unit.id in station.config.maintenance,
             False,
             station.config.scan_s,
+            window_uses=uses,
         )
 
     def _export_without(self, unit: Unit) -> float | None:

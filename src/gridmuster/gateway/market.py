@@ -25,6 +25,7 @@ from gridmuster.gateway.unit import (
     Unit,
 )
 from gridmuster.safety.context import UTILITY_LIMIT_S
+from gridmuster.safety.permits import use_stop_h
 from gridmuster.signals import Order, Outcome, Purpose, Setpoint
 from gridmuster.units import MS_PER_S, SECONDS_PER_HOUR
 
@@ -254,14 +255,18 @@ class MarketDuty:
         level = unit.fuel_level
         if limits.has_tank and level is not None and level <= limits.fuel_floor:
             return "fuel is down to the reserve"
-        if limits.permit_stop_h is not None and unit.memory.permit_used_h >= limits.permit_stop_h:
+        used_h, alert_h, uses = unit.permit_uses(now_ms)
+        if limits.permit_stop_h is not None and used_h >= limits.permit_stop_h:
             return "permit hours are used up"
         if (
             target.purpose is Purpose.EMERGENCY_ALERT
             and limits.alert_stop_h is not None
-            and unit.memory.alert_used_h >= limits.alert_stop_h
+            and alert_h >= limits.alert_stop_h
         ):
             return "emergency-alert hours are used up"
+        for use in uses:
+            if use.limit.counts(target.purpose) and use.used_h >= use_stop_h(use):
+                return f"permit hours are used up: {use.limit.words()}"
         return ""
 
     def _guard_energy(self, unit: Unit, target: Target, now_ms: int, out: AgentOutput) -> None:

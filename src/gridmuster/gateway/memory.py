@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from gridmuster.errors import SignalError
+from gridmuster.fleet.hours import HourBook
 from gridmuster.safety.fence import FenceState
 
 #: Ids of obeyed commands that are remembered; older ones fall to the sequence check.
@@ -20,12 +21,14 @@ class DeviceMemory(Struct):
     """What is remembered of one device.
 
     ``permit_used_h`` are this ``year``'s hours outside outages, ``alert_used_h`` those of them
-    in emergency alerts; ``run_h`` is the hour meter when last read.
+    in emergency alerts, ``book`` all hours where the permit has further limits; ``run_h`` is the
+    hour meter when last read.
     """
 
     permit_used_h: float = 0.0
     alert_used_h: float = 0.0
     year: int = 0
+    book: HourBook = field(default_factory=HourBook)
     run_h: float | None = None
     stop_latched: bool = False
     starts_ms: list[int] = field(default_factory=list)

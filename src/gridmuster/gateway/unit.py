@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 import msgspec
 
-from gridmuster.clock import from_ms
 from gridmuster.fleet.devices import Device, EmergencyGenerator, Generator
+from gridmuster.fleet.hours import HourUse, today_of
 from gridmuster.fleet.model import Site
 from gridmuster.gateway import drivers
 from gridmuster.gateway.memory import DeviceMemory
@@ -229,15 +230,35 @@ class Unit:
         memory.run_h = run_h
         if last_h is None or run_h <= last_h:
             return
-        year = from_ms(now_ms).year
-        if memory.year != year:
+        today = self._turn_year(now_ms)
+        purpose = Purpose.OUTAGE
+        if self.counts_hours:
+            purpose = Purpose.DEMAND if self.target is None else self.target.purpose
+            memory.permit_used_h += run_h - last_h
+            if purpose is Purpose.EMERGENCY_ALERT:
+                memory.alert_used_h += run_h - last_h
+        if self.limits.permit_windows:
+            memory.book.add(today, purpose, run_h - last_h, self.limits.permit_days)
+
+    def _turn_year(self, now_ms: int) -> date:
+        """The day here; hours of a calendar year that is over are forgotten."""
+        memory, today = self.memory, today_of(now_ms, self.limits.site.time_zone)
+        if memory.year != today.year:
             if memory.year:
                 memory.permit_used_h = memory.alert_used_h = 0.0
-            memory.year = year
-        if self.counts_hours:
-            memory.permit_used_h += run_h - last_h
-            if self.target is not None and self.target.purpose is Purpose.EMERGENCY_ALERT:
-                memory.alert_used_h += run_h - last_h
+            memory.year = today.year
+        if self.limits.permit_windows:
+            memory.book.see(today)
+        return today
+
+    def permit_uses(self, now_ms: int) -> tuple[float, float, tuple[HourUse, ...]]:
+        """Hours of this calendar year outside outages, those in alerts, and use of other limits."""
+        if self.generator is None:
+            return 0.0, 0.0, ()
+        today, memory, permit = self._turn_year(now_ms), self.memory, self.generator.permit
+        windows = self.limits.permit_windows
+        uses = tuple(memory.book.use(limit, permit, today) for limit in windows)
+        return memory.permit_used_h, memory.alert_used_h, uses
 
     def starts_24h(self, now_ms: int) -> int:
         """Starts in the last 24 h."""

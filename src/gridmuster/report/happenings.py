@@ -15,8 +15,8 @@ from gridmuster.signals import (
     Order,
     SiteReport,
     StartRecord,
-    Substitution,
 )
+from gridmuster.starts import Substitution
 from gridmuster.units import MS_PER_S
 
 #: A shortfall below this is rounding, kW.

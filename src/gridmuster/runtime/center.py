@@ -119,7 +119,7 @@ class LiveCenter:
 
     def account(self, device: str) -> DeviceAccount:
         """Permit hours, starts, calls and failures of a device of the fleet."""
-        return account_of(self.fleet, self.recorded.core.state, device)
+        return account_of(self.fleet, self.recorded.core.state, device, self._clock.now_ms())
 
     def starts(self, device: str) -> list[StartView]:
         """Why a device was started and stopped in this session, the latest first."""

@@ -16,7 +16,9 @@ from gridmuster.fleet.devices import (
     Store,
     WindTurbine,
 )
+from gridmuster.fleet.hours import HourUse
 from gridmuster.fleet.model import Site
+from gridmuster.fleet.permits import HourLimit
 from gridmuster.safety import permits
 from gridmuster.safety.fuel import fuel_floor
 from gridmuster.signals import DeviceReading, DeviceState, Purpose, Supply
@@ -56,6 +58,8 @@ class Envelope(Struct, frozen=True):
 
     Powers in kW, fuel in l or m3, energies in kWh; caps None where there is none. ``parallels``
     is False for an engine behind a transfer switch; whatever has an inverter always parallels.
+    ``permit_windows`` are limits of hours beside the calendar year's, ``permit_days`` the days for
+    which their rolling windows need each day's hours.
     """
 
     device: Device
@@ -77,6 +81,8 @@ class Envelope(Struct, frozen=True):
     purposes: tuple[Purpose, ...]
     permit_stop_h: float | None
     alert_stop_h: float | None
+    permit_windows: tuple[HourLimit, ...]
+    permit_days: int
     min_energy_kwh: float
     floor_energy_kwh: float
     max_energy_kwh: float
@@ -93,6 +99,7 @@ class Context(Struct, frozen=True):
     site; a center that hears by exception may use its staleness limit, because a change would
     have been reported at once. ``permit_used_h`` are hours of this calendar year outside
     outages, ``alert_used_h`` those of them in emergency alerts; None when unknown.
+    ``window_uses`` is what is used of the envelope's ``permit_windows``.
     ``state_age_s`` is how long the device has been on or off. ``horizon_s`` is how long the
     setpoint may hold before somebody looks at the store's energy again.
     """
@@ -117,6 +124,7 @@ class Context(Struct, frozen=True):
     horizon_s: float = 4.0
     reading_limit_s: float = READING_LIMIT_S
     utility_limit_s: float = UTILITY_LIMIT_S
+    window_uses: tuple[HourUse, ...] = ()
 
 
 def envelope(site: Site, device: Device) -> Envelope:
@@ -147,10 +155,12 @@ def envelope(site: Site, device: Device) -> Envelope:
         min_up_h=generator.min_up_s / SECONDS_PER_HOUR if generator else 0.0,
         min_down_s=generator.min_down_s if generator else 0.0,
         max_starts=generator.max_starts_per_day if generator else 0,
-        permit_class=permit.permit_class.value if permit else "",
-        purposes=tuple(permits.RULES[permit.permit_class].purposes) if permit else (),
+        permit_class=permits.name_of(permit) if permit else "",
+        purposes=tuple(permits.rule_of(permit).purposes) if permit else (),
         permit_stop_h=permits.stop_h(permit) if permit else None,
         alert_stop_h=permits.alert_stop_h(permit) if permit else None,
+        permit_windows=permits.windows(permit) if permit else (),
+        permit_days=permits.longest_days(permit) if permit else 0,
         min_energy_kwh=store.min_energy_kwh if store else 0.0,
         floor_energy_kwh=store.min_energy_fraction * store.energy_capacity_kwh if store else 0.0,
         max_energy_kwh=store.max_energy_kwh if store else 0.0,

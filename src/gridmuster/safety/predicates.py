@@ -12,6 +12,7 @@ from typing import Final
 from gridmuster.fleet.devices import Generator
 from gridmuster.safety.context import ALLOWED, Context, Reduced, Refused, Verdict, is_on
 from gridmuster.safety.fuel import fuel_rate
+from gridmuster.safety.permits import use_stop_h
 from gridmuster.signals import DeviceState, Purpose, Quality, Setpoint, Supply, SwitchMode
 from gridmuster.units import SECONDS_PER_HOUR
 
@@ -176,7 +177,7 @@ def permit_hours(context: Context, setpoint: Setpoint) -> Verdict:
         and context.alert_used_h + ahead_h >= limits.alert_stop_h
     ):
         return Refused(4, f"emergency-alert hours reach the stop at {limits.alert_stop_h:.1f} h")
-    return ALLOWED
+    return _within_windows(context, purpose, ahead_h) if limits.permit_windows else ALLOWED
 
 
 def no_start_loop(context: Context, setpoint: Setpoint) -> Verdict:
@@ -238,6 +239,23 @@ def store_bounds(context: Context, setpoint: Setpoint) -> Verdict:
             10,
             f"energy {energy_kwh:.2f} kWh, ceiling {limits.max_energy_kwh:.2f} kWh",
         )
+    return ALLOWED
+
+
+def _within_windows(context: Context, purpose: Purpose, ahead_h: float) -> Verdict:
+    for limit in context.envelope.permit_windows:
+        if not limit.counts(purpose):
+            continue
+        use = next((use for use in context.window_uses if use.limit == limit), None)
+        if use is None:
+            return Refused(4, f"hours used of {limit.words()} are not known")
+        if use.used_h + ahead_h >= use_stop_h(use):
+            before = f" after {use.past_h:.1f} h in the years before" if use.past_h else ""
+            return Refused(
+                4,
+                f"{use.used_h:.1f} h used and {ahead_h:.1f} h ahead reach the stop at "
+                f"{use_stop_h(use):.1f} h of the limit, {limit.words()}{before}",
+            )
     return ALLOWED
 
 

@@ -1,4 +1,4 @@
-"""Each device by itself: fuel curves, tanks, permits, stores and turbines that cannot be so."""
+"""Each device by itself: fuel curves, tanks, stores and turbines that cannot be so."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from typing import Final
 
 from gridmuster.errors import Fault
 from gridmuster.fleet.book import Book
-from gridmuster.fleet.devices import (
-    PERMIT_CAP_H,
-    FuelPoint,
-    Generator,
-    PermitClass,
-    Store,
-    WindTurbine,
-)
+from gridmuster.fleet.devices import FuelPoint, Generator, Store, WindTurbine
 from gridmuster.fleet.place import Place, shown
 from gridmuster.units import LHV_KWH_PER_UNIT
 
@@ -25,9 +18,6 @@ ODD_EFFICIENCY: Final = 0.12
 #: A curve may bend down a little (published charts do), but the next kWh never takes less than
 #: this share of the fuel of the one before.
 LEAST_SLOPE_RATIO: Final = 0.6
-#: Share of the permit's hours at which an engine is stopped (invariant 4).
-PERMIT_STOP: Final = 0.9
-EMERGENCY_CLASSES: Final = (PermitClass.EPA_EMERGENCY, PermitClass.CALIFORNIA_EMERGENCY)
 
 
 def faults(book: Book) -> Iterator[Fault]:
@@ -36,7 +26,6 @@ def faults(book: Book) -> Iterator[Fault]:
         if isinstance(device, Generator):
             yield from fuel_curve(device, place)
             yield from tank(device, place)
-            yield from permit(device, place)
         elif isinstance(device, Store):
             yield from store(device, place)
         elif isinstance(device, WindTurbine):
@@ -47,7 +36,6 @@ def warnings(book: Book) -> Iterator[Fault]:
     """All warnings of this kind."""
     for device, place in book.devices:
         if isinstance(device, Generator):
-            yield from permit_nearly_used(device, place)
             yield from odd_curve(device, place)
         elif isinstance(device, Store) and device.first_energy_kwh < device.min_energy_kwh:
             yield place.fault(
@@ -178,55 +166,6 @@ def tank(device: Generator, place: Place) -> Iterator[Fault]:
             value=shown(device.tank.level),
             limit=f"the tank's capacity is {device.tank.capacity:g}",
             expected=f"0 to {device.tank.capacity:g}",
-        )
-
-
-def permit(device: Generator, place: Place) -> Iterator[Fault]:
-    """A permit that is used up, is looser than its class, or does not allow what is asked."""
-    kind = device.permit.permit_class
-    class_cap_h, own_cap_h = PERMIT_CAP_H[kind], device.permit.hours_cap_h
-    if class_cap_h is not None and own_cap_h is not None and own_cap_h > class_cap_h:
-        yield place.fault(
-            "permit",
-            "hours_cap_h",
-            value=f"{own_cap_h:g} h",
-            limit=f"class {kind} allows {class_cap_h:g} h a calendar year; "
-            "an engine's own cap can only be lower",
-            expected=f"at most {class_cap_h:g}, or another permit_class",
-        )
-    caps = [cap for cap in (class_cap_h, own_cap_h) if cap is not None]
-    if caps and device.permit.hours_used_h > min(caps):
-        yield place.fault(
-            "permit",
-            "hours_used_h",
-            value=f"{device.permit.hours_used_h:g} h",
-            limit=f"the permit ({kind}) allows {min(caps):g} h a calendar year",
-            expected=f"0 to {min(caps):g}, without the hours of real outages",
-        )
-    if device.must_run and kind in EMERGENCY_CLASSES:
-        yield place.fault(
-            "must_run",
-            value="true",
-            limit=f"an engine of class {kind} may not run without an emergency",
-            expected="false, or another permit_class",
-        )
-
-
-def permit_nearly_used(device: Generator, place: Place) -> Iterator[Fault]:
-    """A warning for a permit of which nothing may be used any more: 90 % are the stop."""
-    caps = [
-        cap
-        for cap in (PERMIT_CAP_H[device.permit.permit_class], device.permit.hours_cap_h)
-        if cap is not None
-    ]
-    used_h = device.permit.hours_used_h
-    if caps and PERMIT_STOP * min(caps) <= used_h <= min(caps):
-        yield place.fault(
-            "permit",
-            "hours_used_h",
-            value=f"{used_h:g} h",
-            limit=f"runs end at 90 % of {min(caps):g} h, so only an outage can start it this year",
-            expected=f"below {PERMIT_STOP * min(caps):g}",
         )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from gridmuster.fleet.devices import PERMIT_CAP_H, Permit
 from gridmuster.report.invariants.breaches import Breaches
+from gridmuster.report.invariants.permits import tightest
 from gridmuster.report.invariants.plant import DeviceNow, Plant, SiteNow, fuel_per_h
 from gridmuster.signals import (
     DeviceState,
@@ -31,20 +31,10 @@ BACKUP_MS: Final = 60_000
 #: A run may go on this long after it must end, apart from its cool-down, s; and the tank's gauge.
 RUN_OVER_S: Final = 120.0
 GAUGE_SHARE: Final = 0.01
-#: Share of a permit's cap at which runs end (invariant 4).
-STOP_SHARE: Final = 0.9
 #: Returns of this many sites from one outage within so short a time are a herd, ms.
 HERD_SITES: Final = 5
 HERD_MS: Final = 8_000
 SAME_OUTAGE_MS: Final = 10_000
-
-
-def cap_h(permit: Permit) -> float | None:
-    """Hours a calendar year outside outages that a permit allows, h; None: no cap."""
-    class_h, own_h = PERMIT_CAP_H[permit.permit_class], permit.hours_cap_h
-    if class_h is None or own_h is None:
-        return own_h if class_h is None else class_h
-    return min(class_h, own_h)
 
 
 class MeasuredChecks:
@@ -205,19 +195,21 @@ class MeasuredChecks:
         """4: runs end at 90 % of the permit's hours."""
         generator = device.generator
         assert generator is not None
-        cap = cap_h(generator.permit)
-        if cap is None or not device.on or not device.market_run or device.outage_run:
+        if not device.on or not device.market_run or device.outage_run:
+            return
+        purpose = None if device.asked is None else device.asked.purpose
+        cap = tightest(device, at_ms, purpose)
+        if cap is None:
             return
         slack_h = (RUN_OVER_S + generator.cooldown_s) / SECONDS_PER_HOUR
-        used_h = device.used_h(at_ms)
-        if used_h > STOP_SHARE * cap + slack_h:
+        if cap.used_h > cap.stop_h + slack_h:
             self._breaches.note(
                 4,
                 "hours",
                 at_ms,
                 device.device.id,
-                f"runs on with {used_h:.2f} h used of a cap of {cap:.0f} h; it must stop "
-                f"at {STOP_SHARE * cap:.1f} h",
+                f"runs on with {cap.used_h:.2f} h used of a cap of {cap.cap_h:.0f} h; it must stop "
+                f"at {cap.stop_h:.1f} h",
             )
 
     def _return(self, at_ms: int, now: SiteNow, report: SiteReport) -> None:

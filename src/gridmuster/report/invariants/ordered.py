@@ -6,7 +6,7 @@ from typing import Final
 
 from gridmuster.fleet.devices import PermitClass
 from gridmuster.report.invariants.breaches import Breaches
-from gridmuster.report.invariants.measured import STOP_SHARE, cap_h
+from gridmuster.report.invariants.permits import allowed, tightest
 from gridmuster.report.invariants.plant import ON, DeviceNow, Plant, SiteNow
 from gridmuster.signals import Alert, DeviceState, Order, Purpose, Setpoint, SiteCommand
 from gridmuster.units import MS_PER_S, SECONDS_PER_HOUR
@@ -17,13 +17,6 @@ RATING_KW: Final = 0.01
 LOAD_SHARE: Final = 0.1
 LOAD_KW: Final = 1.0
 ENERGY_SHARE: Final = 0.01
-
-_TEST: Final = frozenset({Purpose.OUTAGE, Purpose.EXERCISE, Purpose.OPERATOR})
-#: What each class may be run for (`domain.md` section 2); a class that is not here may do all.
-ALLOWED: Final = {
-    PermitClass.EPA_EMERGENCY: _TEST | {Purpose.EMERGENCY_ALERT},
-    PermitClass.CALIFORNIA_EMERGENCY: _TEST,
-}
 
 
 class OrderedChecks:
@@ -73,7 +66,7 @@ class OrderedChecks:
             )
         if self._is_start(now_ms, device):
             self._fuel(now_ms, device)
-            self._hours(now_ms, device)
+            self._hours(now_ms, device, setpoint)
             self._rest(now_ms, device)
 
     def _is_start(self, now_ms: int, device: DeviceNow) -> bool:
@@ -148,36 +141,39 @@ class OrderedChecks:
         """4: the permit's class allows what it is run for."""
         if device.generator is None:
             return
-        permit_class = device.generator.permit.permit_class
-        allowed = ALLOWED.get(permit_class)
-        if allowed is None:
+        permit = device.generator.permit
+        may = allowed(permit, permit.own_rules)
+        if may is None:
             return
         purpose = setpoint.purpose
         alert = self._plant.alerts.get(device.site.area, Alert.NONE)
-        if purpose not in allowed:
-            why = f"permit {permit_class.value} forbids {purpose.value}"
-        elif purpose is Purpose.EMERGENCY_ALERT and alert is Alert.NONE:
+        if purpose not in may:
+            why = f"permit {permit.rules or permit.permit_class.value} forbids {purpose.value}"
+        elif (
+            permit.permit_class is PermitClass.EPA_EMERGENCY
+            and purpose is Purpose.EMERGENCY_ALERT
+            and alert is Alert.NONE
+        ):
             why = "asked to run for an alert that nobody declared"
         else:
             return
         self._note(4, "class", now_ms, device, why)
 
-    def _hours(self, now_ms: int, device: DeviceNow) -> None:
+    def _hours(self, now_ms: int, device: DeviceNow, setpoint: Setpoint) -> None:
         """4: no start at or beyond 90 % of the hours, nor one whose least run passes the cap."""
         generator = device.generator
         assert generator is not None
-        cap = cap_h(generator.permit)
+        cap = tightest(device, now_ms, setpoint.purpose)
         if cap is None:
             return
         ahead_h = generator.min_up_s / SECONDS_PER_HOUR
-        used_h = device.used_h(now_ms)
-        if used_h >= STOP_SHARE * cap or used_h + ahead_h > cap:
+        if cap.used_h >= cap.stop_h or cap.used_h + ahead_h > cap.cap_h:
             self._note(
                 4,
                 "start",
                 now_ms,
                 device,
-                f"started with {used_h:.2f} h used of a cap of {cap:.0f} h",
+                f"started with {cap.used_h:.2f} h used of a cap of {cap.cap_h:.0f} h",
             )
 
     def _fuel(self, now_ms: int, device: DeviceNow) -> None:
@@ -268,8 +264,8 @@ class OrderedChecks:
             return True
         if reading.fuel_level is not None and reading.fuel_level <= device.floor:
             return True
-        cap = cap_h(generator.permit)
-        return cap is not None and device.used_h(now_ms) >= STOP_SHARE * cap
+        cap = tightest(device, now_ms)
+        return cap is not None and cap.used_h >= cap.stop_h
 
     def _note(self, invariant: int, kind: str, now_ms: int, device: DeviceNow, text: str) -> None:
         self._breaches.note(invariant, kind, now_ms, device.device.id, text)

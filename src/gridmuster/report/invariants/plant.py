@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
-from gridmuster.clock import from_ms
+from gridmuster.clock import local
 from gridmuster.fleet.devices import (
     Device,
     EmergencyGenerator,
@@ -27,6 +28,7 @@ from gridmuster.signals import (
     DeviceReading,
     DeviceState,
     Order,
+    Purpose,
     Setpoint,
     SiteReport,
     Supply,
@@ -74,17 +76,20 @@ class DeviceNow:
     on or off. ``outage_run``: its present or last run served its own site in an outage.
     ``market_run``: it obeyed an order to run since it came on. ``held`` is what it obeyed last,
     until ``held_until_ms``; ``deaf``: its site last gave it up as not following. ``hours_h``
-    counts its hours outside outages this calendar year.
+    counts its hours outside outages this calendar year, ``day_hours`` all of them by day (its
+    ordinal) and purpose since ``first_day``, by the site's calendar.
     """
 
     __slots__ = (
         "asked",
         "asked_until_ms",
+        "day_hours",
         "deaf",
         "device",
         "edge_ms",
         "failed_ms",
         "failure",
+        "first_day",
         "floor",
         "generator",
         "held",
@@ -107,6 +112,8 @@ class DeviceNow:
 
     def __init__(self, site: Site, device: Device) -> None:
         self.hours_h = 0.0
+        self.day_hours: dict[tuple[int, str], float] = {}
+        self.first_day: date | None = None
         self.describe(site, device)
         self.year = 0
         self.starts_ms: deque[int] = deque()
@@ -156,11 +163,20 @@ class DeviceNow:
 
     def used_h(self, now_ms: int) -> float:
         """Hours outside outages that count against the permit in this calendar year, h."""
-        year = from_ms(now_ms).year
+        year = self.today(now_ms).year
         if self.year and year != self.year:
             self.hours_h = 0.0
         self.year = year
         return self.hours_h
+
+    def today(self, now_ms: int) -> date:
+        """The day by the site's own calendar."""
+        return local(now_ms, self.site.time_zone).date()
+
+    @property
+    def last_year(self) -> int:
+        """The calendar year in which its hours were counted last; 0: never."""
+        return self.year
 
     def starts_24h(self, now_ms: int) -> int:
         """Starts in the last 24 h, by the device's own counter."""
@@ -200,7 +216,16 @@ class DeviceNow:
         if run_h == last_h:
             return
         self.used_h(now_ms)
-        if last_h is not None and run_h > last_h and not self.outage_run and not gap:
+        today = self.today(now_ms)
+        if self.first_day is None:
+            self.first_day = today
+        if last_h is None or run_h <= last_h or gap:
+            return
+        asked = self.asked
+        purpose = Purpose.DEMAND if asked is None else asked.purpose
+        key = (today.toordinal(), (Purpose.OUTAGE if self.outage_run else purpose).value)
+        self.day_hours[key] = self.day_hours.get(key, 0.0) + run_h - last_h
+        if not self.outage_run:
             self.hours_h += run_h - last_h
 
     def _failures(self, now_ms: int, reading: DeviceReading) -> None:
