@@ -40,6 +40,10 @@ class Topics:
         """Where an area's `Price` is published."""
         return f"{self.root}/area/{area}/price"
 
+    def price_forecast(self, area: str) -> str:
+        """Where an area's `PriceForecast` is published."""
+        return f"{self.root}/area/{area}/price-forecast"
+
     # Topics below never cross the wire; they label what the center notes in its own journal.
 
     @property

@@ -10,7 +10,7 @@ class CenterConfig(Struct, frozen=True):
 
     Intervals and ages in seconds of plant time. ``ttl_s`` and ``renew_s`` follow invariant 5 of
     `domain.md` section 6 (60-300 s, renewed at a third); ``stale_s`` is three heartbeats of a
-    site (invariant 9).
+    site (invariant 9). ``forecast_fresh_s`` is six issues of the forecaster beside the center.
     """
 
     cycle_s: float = 4.0
@@ -32,3 +32,4 @@ class CenterConfig(Struct, frozen=True):
     lolp_every_cycles: int = 15
     operator_override_s: int = 3600
     link_allowance_s: float = 2.0
+    forecast_fresh_s: int = 5400

@@ -10,6 +10,7 @@ from msgspec import Struct
 from gridmuster.center.changes import FleetNotice, History
 from gridmuster.errors import SignalError
 from gridmuster.fleet.model import Fleet
+from gridmuster.forecast.told import PriceForecast
 from gridmuster.planning.problem import PlanSolution
 from gridmuster.signals import (
     Ack,
@@ -52,6 +53,7 @@ class Router:
         for area in fleet.areas:
             self._routes[topics.grid(area.id)] = (GridSignal, "area", area.id)
             self._routes[topics.price(area.id)] = (Price, "area", area.id)
+            self._routes[topics.price_forecast(area.id)] = (PriceForecast, "area", area.id)
         self._routes[topics.lease] = (Lease, "", "")
         self._routes[topics.operator] = (OperatorRequest, "", "")
         self._routes[topics.shell] = (ShellReport, "", "")

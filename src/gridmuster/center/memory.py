@@ -85,6 +85,7 @@ class CoreState(Struct):
         _keep(self.plant.meters, fleet.end_user_by_id)
         _keep(self.plant.areas, fleet.area_by_id)
         _keep(self.lolp, fleet.area_by_id)
+        _keep(self.planning.outlook.market, fleet.area_by_id)
         for one in self.activations.running.values():
             one.sets = [
                 called

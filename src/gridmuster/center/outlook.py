@@ -15,13 +15,15 @@ from gridmuster.center.changes import History
 from gridmuster.clock import IntervalGrid, floor_to
 from gridmuster.fleet.devices import Photovoltaic, WindTurbine
 from gridmuster.fleet.model import Area, Fleet, Site
-from gridmuster.forecast.price import PriceForecast, PriceMemory
+from gridmuster.forecast.price import PriceForecast as SimilarPrice
+from gridmuster.forecast.price import PriceMemory
 from gridmuster.forecast.similar_day import Base, DemandForecast, DemandMemory
 from gridmuster.forecast.solar import SolarForecast, SolarMemory
+from gridmuster.forecast.told import PriceForecast, PriceSource
 from gridmuster.forecast.wind import WindForecast, WindMemory
 from gridmuster.signals import DeviceState, Price
 from gridmuster.state.snapshot import Snapshot
-from gridmuster.units import MS_PER_HOUR, MS_PER_S
+from gridmuster.units import KWH_PER_MWH, MS_PER_HOUR, MS_PER_S
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +31,8 @@ Floats = NDArray[np.float64]
 SAMPLE_S = 60
 #: End-users of one area err together (the weather) more than apart; correlation of their errors.
 ERROR_CORRELATION = 0.3
+#: Quantiles of the price that are told: median and a band of nine in ten.
+PRICE_LEVELS = (0.05, 0.5, 0.95)
 
 
 class OutlookMemory(Struct):
@@ -39,6 +43,7 @@ class OutlookMemory(Struct):
     wind: WindMemory = field(default_factory=WindMemory)
     price: PriceMemory = field(default_factory=PriceMemory)
     next_sample_ms: int = 0
+    market: dict[str, PriceForecast] = field(default_factory=dict)
 
 
 class Outlook:
@@ -48,20 +53,26 @@ class Outlook:
         fleet: the fleet.
         memory: what an earlier outlook remembered.
         made: what was made of end-users' similar days already, from `made`; None: nothing.
+        fresh_s: age until which a price forecast from outside is used, s.
     """
 
     def __init__(
-        self, fleet: Fleet, memory: OutlookMemory, made: Mapping[str, Base] | None = None
+        self,
+        fleet: Fleet,
+        memory: OutlookMemory,
+        made: Mapping[str, Base] | None = None,
+        fresh_s: int = 0,
     ) -> None:
         self._fleet = fleet
         self.memory = memory
         self._demand = DemandForecast(memory.demand, made)
         self._solar = SolarForecast(memory.solar)
         self._wind = WindForecast(memory.wind)
-        self._price = PriceForecast(memory.price)
+        self._price = SimilarPrice(memory.price)
+        self._fresh_s = fresh_s
         # What was forecast since the last sample: one plan asks for the same several times.
         self._users_kw: dict[tuple[str, IntervalGrid], Floats] = {}
-        self._prices: dict[tuple[str, IntervalGrid], list[float]] = {}
+        self._prices: dict[tuple[str, IntervalGrid], list[list[float]]] = {}
         self._users_of_area: dict[str, list[str]] = {area.id: [] for area in fleet.areas}
         self._protected: dict[str, list[str]] = {site.id: [] for site in fleet.sites}
         for user in fleet.end_users:
@@ -166,13 +177,53 @@ class Outlook:
         forecast = self._solar if isinstance(device, Photovoltaic) else self._wind
         return forecast.quantiles(device.id, grid, (0.5,))[0]
 
+    def foretold(self, told: PriceForecast, now_ms: int) -> str:
+        """Take in a price forecast from outside.
+
+        Args:
+            told: the forecast; of an area of the fleet.
+            now_ms: when it arrived, ms.
+
+        Returns:
+            Why it is refused; empty when it is taken in.
+        """
+        why = told.refused(now_ms, self._fresh_s, self.memory.market.get(told.area))
+        if not why:
+            self.memory.market[told.area] = told
+            self._prices.clear()
+        return why
+
+    def market(self, area_id: str, at_ms: int) -> PriceForecast | None:
+        """The forecast from outside that is fresh for what begins at an instant."""
+        told = self.memory.market.get(area_id)
+        return told if told is not None and told.serves(at_ms, self._fresh_s) else None
+
+    def price_source(self, area_id: str, at_ms: int) -> PriceSource:
+        """Who forecasts the prices of what begins at an instant."""
+        fresh = self.market(area_id, at_ms) is not None
+        return PriceSource.of(self.memory.market.get(area_id), fresh)
+
     def price_usd_per_kwh(self, area_id: str, grid: IntervalGrid) -> list[float]:
         """Median price of energy at an area's connection, USD/kWh."""
-        price = self._prices.get((area_id, grid))
-        if price is None:
-            price = self._price.quantiles(area_id, grid, (0.5,))[0]
-            self._prices[area_id, grid] = price
-        return price
+        return self.price_band_usd_per_kwh(area_id, grid)[1]
+
+    def price_band_usd_per_kwh(self, area_id: str, grid: IntervalGrid) -> list[list[float]]:
+        """Price of energy at an area's connection: 5 %, 50 % and 95 % quantiles, USD/kWh.
+
+        They are those of the forecast from outside while it is fresh and as far as it reaches, and
+        of similar days otherwise.
+        """
+        prices = self._prices.get((area_id, grid))
+        if prices is None:
+            prices = self._price.quantiles(area_id, grid, PRICE_LEVELS)
+            told = self.market(area_id, grid.start_ms)
+            if told is not None:
+                for row, level in zip(prices, PRICE_LEVELS, strict=True):
+                    for k, start_ms in enumerate(grid.starts_ms()):
+                        usd_per_mwh = told.at(start_ms, level)
+                        row[k] = row[k] if usd_per_mwh is None else usd_per_mwh / KWH_PER_MWH
+            self._prices[area_id, grid] = prices
+        return prices
 
     def _user_kw(self, user_id: str, grid: IntervalGrid) -> Floats:
         """The 10 %, 50 % and 90 % quantiles of an end-user's demand, kW; shape (3, count)."""

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from gridmuster.center.outlook import OutlookMemory
+from gridmuster.forecast.told import PriceSource
 from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
 
 
@@ -33,6 +34,9 @@ class PlanMemory(Struct):
     low_kw: dict[str, list[float]] = field(default_factory=dict)
     high_kw: dict[str, list[float]] = field(default_factory=dict)
     price_usd_per_kwh: dict[str, list[float]] = field(default_factory=dict)
+    price_low_usd_per_kwh: dict[str, list[float]] = field(default_factory=dict)
+    price_high_usd_per_kwh: dict[str, list[float]] = field(default_factory=dict)
+    price_source: dict[str, PriceSource] = field(default_factory=dict)
     seen_usd_per_kwh: dict[str, float] = field(default_factory=dict)
     pending_id: str = ""
     pending_since_ms: int = 0

@@ -24,6 +24,7 @@ from gridmuster.dispatch.offers import PlannedStore
 from gridmuster.fleet.devices import Store
 from gridmuster.fleet.model import Fleet
 from gridmuster.forecast.similar_day import Base
+from gridmuster.forecast.told import PriceForecast
 from gridmuster.planning.problem import PlanLimits, PlanSolution
 from gridmuster.safety import Context
 from gridmuster.state.snapshot import Snapshot
@@ -63,7 +64,7 @@ class Planner:
         self._fleet = fleet
         self._config = config
         self.memory = memory
-        self._outlook = Outlook(fleet, memory.outlook, made)
+        self._outlook = Outlook(fleet, memory.outlook, made, config.forecast_fresh_s)
         self._maker = ProblemMaker(fleet, config, self._outlook, sources)
         self._stores = [device.id for device in fleet.devices if isinstance(device, Store)]
 
@@ -84,6 +85,10 @@ class Planner:
     def teach(self, history: History) -> None:
         """Let forecasts learn from days before this center's own."""
         self._outlook.teach(history)
+
+    def foretold(self, told: PriceForecast, now_ms: int) -> str:
+        """Take in a price forecast from outside; why it is refused, or an empty text."""
+        return self._outlook.foretold(told, now_ms)
 
     def observe(self, now_ms: int, snapshot: Snapshot) -> None:
         """Let forecasts learn from this moment."""
@@ -137,8 +142,18 @@ class Planner:
         memory.low_kw = {area.id: area.demand_low_kw for area in made.areas}
         memory.high_kw = {area.id: area.demand_high_kw for area in made.areas}
         memory.price_usd_per_kwh = {area.id: area.import_price_usd_per_kwh for area in made.areas}
+        self._note_prices(grid)
         limits = PlanLimits(config.plan_gap, config.plan_time_limit_s)
         return PlanRequest(made, limits, memory.solution)
+
+    def _note_prices(self, grid: IntervalGrid) -> None:
+        """Keep the band of the prices that a plan is made with, and who forecast them."""
+        memory = self.memory
+        for area in self._fleet.areas:
+            low, _, high = self._outlook.price_band_usd_per_kwh(area.id, grid)
+            memory.price_low_usd_per_kwh[area.id] = low
+            memory.price_high_usd_per_kwh[area.id] = high
+            memory.price_source[area.id] = self._outlook.price_source(area.id, grid.start_ms)
 
     def _price_moved(self, now_ms: int, snapshot: Snapshot) -> bool:
         """Whether a price is far from the one the plan in force was made with."""
