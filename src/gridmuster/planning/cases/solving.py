@@ -14,16 +14,17 @@ from typing import Literal
 import numpy as np
 
 from gridmuster.clock import stopwatch_s
+from gridmuster.planning.cases.bounding import BoundSide
 from gridmuster.planning.cases.case import Case, Schedule
+from gridmuster.planning.cases.families import Families, as_plan, as_start
 from gridmuster.planning.cases.judging import Judgement, judge
-from gridmuster.planning.cases.lane import BoundLane
+from gridmuster.planning.cases.lane import BoundLane, RunLimits, WatchedRun
 from gridmuster.planning.cases.neighbourhoods import PlanSearch, Turn
 from gridmuster.planning.cases.partial import Classes
-from gridmuster.planning.cases.plans import assigned, schedule_of
+from gridmuster.planning.cases.plans import schedule_of
 from gridmuster.planning.cases.prices import Mix, PriceSearch, Pricing
 from gridmuster.planning.cases.tight import TightModel, build
-from gridmuster.planning.highs import Start
-from gridmuster.planning.linear import INF, Floats, Ints
+from gridmuster.planning.linear import INF
 
 #: Prices are improved until their bound is within this share of the gap asked for; in a small case
 #: branch and bound will take it further.
@@ -38,6 +39,8 @@ WHOLE_CELLS = 60_000
 DIVE_CELLS = 8_000
 #: So many neighbourhoods in a row without a better plan are enough before branch and bound.
 IDLE = 12
+#: Between two looks at what runs beside, s.
+POLL_S = 0.05
 
 Method = Literal["auto", "milp", "decomposition"]
 
@@ -135,6 +138,8 @@ class _CaseSearch:
         self._method = "prices"
         self._model: TightModel | None = None
         self._lane: BoundLane | None = None
+        self._side: BoundSide | None = None
+        self._apart = Families(case, np.arange(len(case.thermal)), exact=True)
         self._turns: Iterator[Turn] = iter(())
         self._idle = 0
         self._lock = threading.Lock()
@@ -161,9 +166,10 @@ class _CaseSearch:
             self._alone()
         else:
             self._together()
-        if self._lane is not None:
-            self._lane.stop()
-            self._listen()
+        for beside in (self._side, self._lane):
+            if beside is not None:
+                beside.stop()
+        self._listen()
         return self._answer()
 
     def _alone(self) -> None:
@@ -184,13 +190,18 @@ class _CaseSearch:
         self._first_plans(search, mix)
         if self._plans.best is not None:
             self._turns = self._plans.turns(mix)
-            if not self._over():
-                self._beside(self._better, self._better)
-            if not self._over() and self._worth_whole():
-                self._start_lane()
-                self._better()
-        if not self._over():
+            self._improve(mix)
+        if not self._over() and not (self._side is not None and self._side.proved):
             self._prove_whole()
+
+    def _improve(self, mix: Mix) -> None:
+        """Better plans and a better bound; at once in small cases when there are two threads."""
+        if not self._over() and not (self._small() and self._limits.threads >= 2):
+            self._beside(self._better, self._better)
+        if self._over() or not self._worth_whole():
+            return
+        self._side = BoundSide(self._plans, mix, self._left_s)
+        self._better()
 
     def _first_plans(self, search: PriceSearch, mix: Mix) -> None:
         """Round what the prices say, and round it after a dive; the first alone if that will do."""
@@ -228,12 +239,13 @@ class _CaseSearch:
 
         Beside branch and bound it goes on until that is done.
         """
+        side = self._side
         while not self._over():
             self._listen()
-            if self._lane is None and self._idle >= IDLE:
+            if (side is None and self._idle >= IDLE) or (side is not None and side.finished()):
                 return
-            if self._lane is not None and self._lane.finished():
-                return
+            if side is not None and self._aside(side):
+                continue
             with self._lock:
                 turn = next(self._turns)
             if self._plans.turn(turn):
@@ -244,35 +256,50 @@ class _CaseSearch:
             if self._idle % IDLE == 0:
                 self._plans.longer()
 
+    def _aside(self, side: BoundSide) -> bool:
+        """Leave the processor to the bound for a while when better plans have long been sought."""
+        if side.helped() or (self._limits.threads < 2 and self._idle >= IDLE):
+            side.wait(POLL_S)
+            return True
+        if self._limits.threads >= 2 and self._idle >= IDLE and side.help():
+            self._idle = IDLE // 2
+            return True
+        return False
+
     def _prove_whole(self) -> None:
-        """Branch and bound with nothing beside it."""
-        if self._lane is None and self._worth_whole():
+        """Branch and bound on the exact model with nothing beside it."""
+        if self._worth_whole():
             self._start_lane()
-        self._wait()
+            self._wait()
 
     def _wait(self) -> None:
-        while not self._over() and self._lane is not None and not self._lane.finished():
-            self._lane.wait(0.05)
+        while not self._over() and self._lane is not None and not self._lane.watched.finished():
+            self._lane.wait(POLL_S)
             self._listen()
 
     def _start_lane(self) -> None:
-        if self._model is None:
-            self._model = build(self._case, fleet_rows=True)
+        self._model = build(self._case, fleet_rows=True)
         best = self._plans.best
-        start = None if best is None else _as_start(self._case, self._model, best.plan)
+        start = None if best is None else as_start(self._apart, self._model, best.plan)
         threads = self._limits.threads if self._limits.method == "milp" else 1
-        self._lane = BoundLane(self._model.arrays, start, max(self._left_s(), 0.1), threads)
+        # With a plan known what is left to do is to prove it, not to look for others.
+        effort = 0.05 if start is None else 0.0
+        limits = RunLimits(max(self._left_s(), 0.1), threads, effort=effort)
+        self._lane = BoundLane(WatchedRun(self._model.arrays, start, limits))
 
     def _listen(self) -> None:
-        """Take over what branch and bound has found, and tell it when much was found here."""
-        lane = self._lane
-        if lane is None:
-            return
-        self._prove(lane.bound())
-        values = lane.take()
-        if values is None or self._model is None:
-            return
-        if self._plans.offer(_as_plan(self._case, self._model, values)):
+        """Take over what the bound's side and branch and bound have found."""
+        if self._side is not None:
+            self._prove(self._side.bound())
+            self._take(self._side.take())
+        if self._lane is not None and self._model is not None:
+            self._prove(self._lane.watched.bound())
+            values = self._lane.watched.take()
+            if values is not None:
+                self._take(as_plan(self._case, self._apart, self._model, values))
+
+    def _take(self, plan: Classes | None) -> None:
+        if plan is not None and self._plans.offer(plan):
             self._say("branch and bound")
 
     def _prove(self, bound: float) -> None:
@@ -301,36 +328,6 @@ class _CaseSearch:
             schedule = schedule_of(self._pricing, best)
             judged = judge(self._case, schedule)
         return CaseAnswer(schedule, judged, self._bound, self._seconds(), self._method)
-
-
-def _as_start(case: Case, model: TightModel, plan: Classes) -> Start:
-    """A plan as whole numbers of the whole model."""
-    hours = case.hours
-    columns: list[Ints] = []
-    values: list[Floats] = []
-    for number, (group, made) in enumerate(zip(case.thermal, model.groups, strict=True)):
-        rows = np.flatnonzero(plan.group == number)
-        on, count = plan.on[rows], plan.count[rows]
-        before = np.full((len(on), 1), int(group.unit.on_before))
-        change = np.diff(np.concatenate([before, on.reshape(-1, hours)], axis=1), axis=1)
-        columns += [made.on, made.start, made.stop]
-        values += [count @ on, count @ np.maximum(change, 0), count @ np.maximum(-change, 0)]
-    return Start(np.concatenate(columns), np.concatenate(values).astype(float))
-
-
-def _as_plan(case: Case, model: TightModel, values: Floats) -> Classes:
-    """A plan from a solution of the whole model."""
-    group: list[int] = []
-    on: list[Ints] = []
-    for number, (units, made) in enumerate(zip(case.thermal, model.groups, strict=True)):
-        rows = assigned(units.unit, units.count, np.round(values[made.on]).astype(np.int64))
-        group += [number] * len(rows)
-        on += list(rows)
-    return Classes(
-        np.array(group, dtype=np.int64),
-        np.array(on, dtype=np.int64).reshape(-1, case.hours),
-        np.ones(len(group)),
-    )
 
 
 def _silent(_: str, __: float, ___: float) -> None:
