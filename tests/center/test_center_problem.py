@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from gridmuster.center.emitted import EmittedBook, EmittedMemory
 from gridmuster.center.first_look import first_problem
 from gridmuster.center.operation import start_power_kw
-from gridmuster.clock import parse_iso
+from gridmuster.clock import IntervalGrid, parse_iso
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
 from gridmuster.planning import PlanLimits, PlanProblem, PlanUnit, solve
 from gridmuster.planning.checker import violations
 from gridmuster.planning.problem import Delivery, PlanLink, Span, StartClass
+from gridmuster.signals import DeviceReading, DeviceState
+from gridmuster.state.snapshot import Snapshot
 
 START = "2026-07-15T00:00:00-05:00"
 LIMITS = PlanLimits(gap=1e-3, time_limit_s=20.0)
@@ -129,6 +132,47 @@ def test_a_start_curve_becomes_means_before_it_is_on() -> None:
     device = fleet({"start_curve": points}).device_by_id["set"]
     assert isinstance(device, Generator)
     assert start_power_kw(device, 2700) == [pytest.approx(5.0)]
+
+
+def test_a_days_cap_counts_what_the_engines_burnt_since_midnight() -> None:
+    caps = [
+        {"id": "air", "pollutant": "co2", "limit_kg_per_day": 900.0, "areas": ["north"]},
+        {"id": "east", "pollutant": "nox", "limit_kg_per_day": 5.0, "areas": ["east"]},
+    ]
+    plant = fleet(emission_caps=caps)
+    book = EmittedBook(plant, EmittedMemory())
+    midnight = parse_iso(START)
+
+    def burn(hour: float, used: float | None) -> int:
+        now = midnight + int(hour * 3_600_000)
+        reading = DeviceReading("set", DeviceState.RUNNING, fuel_used=used)
+        book.observe(now, Snapshot(now, {}, {"set": reading}, {}, {}, {}))
+        return now
+
+    for hour, used in ((-2.0, 1000.0), (-1.0, 1040.0), (3.0, 1100.0), (4.0, None), (5.0, 1130.0)):
+        burn(hour, used)
+    now = burn(6.0, 20.0)  # another counter
+    left = 900.0 - 2.696 * 30.0
+    found = book.caps(IntervalGrid(now, 900, 96))
+    north = [one for one in found if one.pollutant == "co2"]
+    assert [(one.first, one.end) for one in north] == [(0, 72), (72, 96)]
+    assert north[0].limit_kg == pytest.approx(left - 2.696 * 60.0)
+    assert north[1].limit_kg == 900.0
+    assert len({one.id for one in found}) == len(found) == 4
+    assert book.memory.kg.get("east") is None
+
+
+def test_a_plan_stays_below_a_days_cap() -> None:
+    tie = {"id": "tie", "from_area": "north", "to_area": "east", "limit_kw": 150.0}
+    cap = {"id": "air", "pollutant": "co2", "limit_kg_per_day": 150.0, "excess_usd_per_kg": 1e3}
+    free, unit = made(links=[tie])
+    assert unit.emission_kg_per_fuel == {}
+    capped, unit = made(links=[tie], emission_caps=[cap])
+    assert unit.emission_kg_per_fuel == {"co2": 2.696}
+    plan = solve(capped, LIMITS)
+    assert violations(capped, plan) == []
+    assert plan.emission_kg["co2"] <= 150.0 + 1e-3
+    assert sum(plan.commitment["set"]) < sum(solve(free, LIMITS).commitment["set"])
 
 
 def test_links_and_maintenance_bind_the_plan_of_a_day() -> None:

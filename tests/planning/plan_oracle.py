@@ -329,7 +329,8 @@ class Oracle:
         for unit in self.case.units:
             if not cap.areas or unit.area in cap.areas:
                 rate = unit.emission_kg_per_fuel.get(cap.pollutant, 0.0)
-                terms += [(c, rate * v) for part in self.burnt[unit.id] for c, v in part]
+                burnt = self.burnt[unit.id][cap.first : cap.end]
+                terms += [(c, rate * v) for part in burnt for c, v in part]
         self.lp.row(-INF, terms, cap.limit_kg)
 
     def _area(self, area: object) -> None:

@@ -167,7 +167,10 @@ def featured_cases(draw: st.DrawFn) -> PlanProblem:
     caps = []
     if draw(st.booleans()):
         limit, inside = draw(quantity(0.0, 10.0)), draw(st.sampled_from([[], ["area"]]))
-        caps = [EmissionCap("permit", "NOx", limit, draw(quantity(0.1, 5.0)), inside)]
+        first, end = draw(st.sampled_from([(0, None), (1, None), (0, count - 1), (1, count + 2)]))
+        end = end if end is None or end > first else None
+        usd = draw(quantity(0.1, 5.0))
+        caps = [EmissionCap("permit", "NOx", limit, usd, inside, first, end)]
     panels = [sun("sun", [draw(quantity(0.0, 40.0)) for _ in range(count)])]
     return problem(areas, units, stores, panels, links=links, emission_caps=caps)
 
@@ -268,6 +271,7 @@ def test_a_store_that_cannot_be_is_refused_by_name(change: dict, words: list[str
         (PlanLink("l", "area", "b", [1.0], [1.0], 1.0), None, ["loss_fraction", "at most"]),
         (None, EmissionCap("cap", "CO2", 1.0, 0.0), ["emission cap cap", "above 0"]),
         (None, EmissionCap("cap", "CO2", 1.0, 1.0, ["moon"]), ["cap", "moon"]),
+        (None, EmissionCap("cap", "CO2", 1.0, 1.0, first=2, end=2), ["cap", "intervals 2 to 2"]),
     ],
 )
 def test_links_and_caps_that_cannot_be_are_refused_by_name(

@@ -9,6 +9,7 @@ from msgspec import structs
 from gridmuster.center.calls import CallBook
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.contexts import ContextMaker
+from gridmuster.center.emitted import EmittedBook, EmittedMemory
 from gridmuster.center.memory import CoreState
 from gridmuster.center.operation import links_of
 from gridmuster.center.outlook import Outlook
@@ -57,7 +58,9 @@ def first_problem(fleet: Fleet, start_ms: int, config: CenterConfig | None = Non
     reader: Callable[[str], Context] = context_of
     made = maker.make("first", grid, snapshot, reader, calls, state)
     # Only here: nothing in the loop sets what a link carries, and who counts on it would go short.
-    return structs.replace(made, links=links_of(fleet, grid.count))
+    links = links_of(fleet, grid.count)
+    caps = EmittedBook(fleet, EmittedMemory()).caps(grid)
+    return structs.replace(made, links=links, emission_caps=caps)
 
 
 def _report(fleet: Fleet, site: Site, at_ms: int) -> SiteReport:

@@ -9,6 +9,7 @@ from gridmuster.clock import IntervalGrid
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
 from gridmuster.fleet.operation import StartPoint, instant_ms
+from gridmuster.fleet.ties import EmissionCap
 from gridmuster.planning.problem import Delivery, PlanLink, Span, StartClass
 from gridmuster.units import MS_PER_S
 
@@ -16,11 +17,14 @@ from gridmuster.units import MS_PER_S
 LEAST_START_KW = 1e-6
 
 
-def operation_of(device: Generator, grid: IntervalGrid, share: float) -> dict[str, Any]:
+def operation_of(
+    device: Generator, caps: tuple[EmissionCap, ...], grid: IntervalGrid, share: float
+) -> dict[str, Any]:
     """Fields of a `PlanUnit` that follow from the device's ``operation``.
 
     Args:
         device: the generator.
+        caps: the fleet's; rates are told of the pollutants that they cap.
         grid: the plan's intervals.
         share: share of delivered fuel that a plan may count on.
     """
@@ -36,6 +40,9 @@ def operation_of(device: Generator, grid: IntervalGrid, share: float) -> dict[st
         "fuel_deliveries": deliveries(device, grid, share),
         "maintenance": maintenance(device, grid),
         "run_h_value_usd_per_h": operation.hour_value_usd_per_h,
+        "emission_kg_per_fuel": {
+            cap.pollutant: operation.kg_per_fuel(cap.pollutant, device.fuel) for cap in caps
+        },
     }
 
 

@@ -7,6 +7,7 @@ import hashlib
 import msgspec
 from msgspec import Struct, field
 
+from gridmuster.center.emitted import EmittedMemory
 from gridmuster.center.outlook import OutlookMemory
 from gridmuster.forecast.told import PriceSource
 from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
@@ -43,3 +44,4 @@ class PlanMemory(Struct):
     next_request_ms: int = 0
     count: int = 0
     outlook: OutlookMemory = field(default_factory=OutlookMemory)
+    emitted: EmittedMemory = field(default_factory=EmittedMemory)

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import mul
 
+from msgspec import structs
+
 from gridmuster.center.calls import CallBook
 from gridmuster.center.changes import History
 from gridmuster.center.config import CenterConfig
+from gridmuster.center.emitted import EmittedBook
 from gridmuster.center.memory import CoreState
 from gridmuster.center.outlook import Outlook
 from gridmuster.center.planmemory import PlanMemory, PlanRequest
@@ -65,6 +68,7 @@ class Planner:
         self._config = config
         self.memory = memory
         self._outlook = Outlook(fleet, memory.outlook, made, config.forecast_fresh_s)
+        self._emitted = EmittedBook(fleet, memory.emitted)
         self._maker = ProblemMaker(fleet, config, self._outlook, sources)
         self._stores = [device.id for device in fleet.devices if isinstance(device, Store)]
 
@@ -93,6 +97,7 @@ class Planner:
     def observe(self, now_ms: int, snapshot: Snapshot) -> None:
         """Let forecasts learn from this moment."""
         self._outlook.observe(now_ms, snapshot)
+        self._emitted.observe(now_ms, snapshot)
 
     def prepare(self, now_ms: int) -> None:
         """Forecast the day once, so that the first plan is not kept waiting by what is made once.
@@ -138,6 +143,7 @@ class Planner:
         memory.pending_since_ms = now_ms
         grid = IntervalGrid(start_ms, step_s, config.plan_count)
         made = self._maker.make(memory.pending_id, grid, snapshot, context_of, calls, state)
+        made = structs.replace(made, emission_caps=self._emitted.caps(grid))
         memory.need_kw = {area.id: area.demand_kw for area in made.areas}
         memory.low_kw = {area.id: area.demand_low_kw for area in made.areas}
         memory.high_kw = {area.id: area.demand_high_kw for area in made.areas}

@@ -217,11 +217,7 @@ class ProblemMaker:
             availability=device.reliability.availability,
             fail_to_start=device.reliability.fail_to_start,
             mttf_h=device.reliability.mttf_h,
-            emission_kg_per_fuel={
-                cap.pollutant: device.operation.kg_per_fuel(cap.pollutant, device.fuel)
-                for cap in self._fleet.emission_caps
-            },
-            **operation_of(device, grid, FUEL_SHARE),
+            **operation_of(device, self._fleet.emission_caps, grid, FUEL_SHARE),
         )
 
     def _window(

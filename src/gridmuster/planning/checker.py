@@ -162,7 +162,7 @@ def _emissions(problem: PlanProblem, solution: PlanSolution, named: Amounts) -> 
         for unit in problem.units:
             if not cap.areas or unit.area in cap.areas:
                 on, power = solution.commitment[unit.id], solution.power_kw[unit.id]
-                fuel = sum(burnt_per_interval(problem, unit, on, power))
+                fuel = sum(burnt_per_interval(problem, unit, on, power)[cap.first : cap.end])
                 emitted += fuel * unit.emission_kg_per_fuel.get(cap.pollutant, 0.0)
         above = emitted - cap.limit_kg - named[ShortfallKind.EMISSION, cap.id, problem.count - 1]
         if above > 1e-4 * emitted + 1e-2:

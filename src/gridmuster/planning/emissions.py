@@ -1,4 +1,4 @@
-"""Caps on what units emit over the horizon; what is above a cap is priced and named.
+"""Caps on what units emit in some intervals; what is above a cap is priced and named.
 
 sum over units  rate x (fuel burnt, starts included) - excess <= limit
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 from gridmuster.planning.commitment import CommitmentColumns
 from gridmuster.planning.fuel import add_burnt
-from gridmuster.planning.linear import INF, Ints, LinearModel
+from gridmuster.planning.linear import INF, Floats, Ints, LinearModel
 from gridmuster.planning.output import OutputColumns
 from gridmuster.planning.prepare import Group
 from gridmuster.planning.problem import EmissionCap, PlanProblem, PlanUnit
@@ -21,6 +21,11 @@ def counts(cap: EmissionCap, unit: PlanUnit) -> bool:
     """Whether a unit's emissions count towards a cap."""
     inside = not cap.areas or unit.area in cap.areas
     return inside and unit.emission_kg_per_fuel.get(cap.pollutant, 0.0) > 0.0
+
+
+def window(cap: EmissionCap, count: int) -> tuple[int, int]:
+    """First interval that counts towards a cap, and the one after the last."""
+    return cap.first, count if cap.end is None else min(cap.end, count)
 
 
 def add_cap(
@@ -35,13 +40,13 @@ def add_cap(
     for group, commitment, output in parts:
         if counts(cap, group.unit):
             rate = group.unit.emission_kg_per_fuel[cap.pollutant]
-            end = len(commitment.on)
-            add_burnt(model, row, group, commitment, output.above, end, factor=rate)
+            first, end = window(cap, len(commitment.on))
+            add_burnt(model, row, group, commitment, output.above, end, factor=rate, first=first)
     return excess
 
 
-def fuel_by_unit(problem: PlanProblem, plan: Schedule) -> list[float]:
-    """What each unit burns in a schedule, starts included, l or m3."""
+def fuel_by_unit(problem: PlanProblem, plan: Schedule) -> list[Floats]:
+    """What each unit burns in each interval of a schedule, starts included, l or m3."""
     step_h = problem.step_s / SECONDS_PER_HOUR
     started = starts(problem, plan)
     found = []
@@ -50,7 +55,7 @@ def fuel_by_unit(problem: PlanProblem, plan: Schedule) -> list[float]:
         fuel = np.asarray(unit.segment_fuel_per_kwh, dtype=float)
         hourly = unit.no_load_fuel_per_h * on
         hourly = hourly + along_segments(unit, fuel, plan.power[number] * on)
-        found.append(float(hourly.sum()) * step_h + unit.start_fuel * int(started[number].sum()))
+        found.append(hourly * step_h + unit.start_fuel * started[number])
     return found
 
 
@@ -62,10 +67,12 @@ def emitted_kg(problem: PlanProblem, plan: Schedule) -> tuple[dict[str, float], 
         return total, capped
     for unit, fuel in zip(problem.units, fuel_by_unit(problem, plan), strict=True):
         for pollutant, rate in unit.emission_kg_per_fuel.items():
-            total[pollutant] = total.get(pollutant, 0.0) + rate * fuel
+            total[pollutant] = total.get(pollutant, 0.0) + rate * float(fuel.sum())
         for number, cap in enumerate(problem.emission_caps):
             if counts(cap, unit):
-                capped[number] += unit.emission_kg_per_fuel[cap.pollutant] * fuel
+                first, end = window(cap, problem.count)
+                burnt = float(fuel[first:end].sum())
+                capped[number] += unit.emission_kg_per_fuel[cap.pollutant] * burnt
     return total, capped
 
 

@@ -59,11 +59,12 @@ def add_burnt(
     above: tuple[Ints, ...],
     end: int,
     factor: float = 1.0,
+    first: int = 0,
 ) -> None:
-    """Put the fuel a group burns before an interval, times a factor, into one row."""
-    step_h = factor * group.step_h
-    model.entries(row, commitment.on[:end], group.min_fuel_per_h[:end] * step_h)
+    """Put the fuel a group burns from one interval on until before another, times a factor, in."""
+    step_h, part = factor * group.step_h, slice(first, end)
+    model.entries(row, commitment.on[part], group.min_fuel_per_h[part] * step_h)
     if group.starts.fuel:
-        model.entries(row, commitment.start[:end], group.starts.fuel * factor)
+        model.entries(row, commitment.start[part], group.starts.fuel * factor)
     for columns, fuel in zip(above, group.width_fuel_per_kwh, strict=True):
-        model.entries(row, columns[:end], fuel * step_h)
+        model.entries(row, columns[part], fuel * step_h)

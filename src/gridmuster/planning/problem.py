@@ -198,7 +198,8 @@ class PlanLink(Struct, frozen=True):
 class EmissionCap(Struct, frozen=True):
     """At most ``limit_kg`` of a pollutant over the horizon from the units of some areas (or all).
 
-    What is above it is priced at ``excess_usd_per_kg`` and named.
+    What is above it is priced at ``excess_usd_per_kg`` and named. Only intervals ``first`` to
+    ``end`` (not included; None: the last of the horizon) count, like a calendar day's.
     """
 
     id: str
@@ -206,6 +207,8 @@ class EmissionCap(Struct, frozen=True):
     limit_kg: float
     excess_usd_per_kg: float
     areas: list[str] = []
+    first: int = 0
+    end: int | None = None
 
 
 class Weights(Struct, frozen=True):

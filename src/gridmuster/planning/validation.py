@@ -361,6 +361,11 @@ def _check_cap(cap: EmissionCap, areas: set[str]) -> None:
     _number(who, "excess_usd_per_kg", cap.excess_usd_per_kg, at_least=0.0)
     if cap.excess_usd_per_kg == 0.0:
         raise PlanningError(f"{who}: excess_usd_per_kg is 0; it must be above 0")
+    if cap.first < 0 or (cap.end is not None and cap.end <= cap.first):
+        raise PlanningError(
+            f"{who}: counts intervals {cap.first} to {cap.end}; first must be at least 0 and end "
+            "after it"
+        )
     for area in cap.areas:
         if area not in areas:
             raise PlanningError(f"{who}: area {area!r} is not in the problem")
