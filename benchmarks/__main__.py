@@ -7,7 +7,17 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import adequacy, console, day, decomposition, dispatch, live, market, plan
+from benchmarks import (
+    adequacy,
+    console,
+    day,
+    decomposition,
+    dispatch,
+    live,
+    market,
+    plan,
+    price_decision,
+)
 from benchmarks.rows import Benchmark, Row, as_dicts, machine, table, write_page
 
 
@@ -28,6 +38,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "day": day.run,
     "day-ahead-price": market.days_ahead,
     "real-time-price": market.real_time,
+    "stores-on-price": price_decision.stores,
+    "stores-five-minutes-late": price_decision.late,
+    "engines-on-price": price_decision.engines,
     "live": live.keep_up,
     "latency": live.latency,
     "console": console.run,

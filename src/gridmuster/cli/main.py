@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Plan a fleet's day: what runs when, its cost and proven gap."),
     "compare": ("compare", "Plan a fleet's day under the four objectives, side by side."),
     "forecast": ("forecast", "Forecast prices and demand from market data, and score that."),
+    "backtest": ("backtest", "Replay past prices: what a fleet would have earned, and why."),
     "solve": ("solve", "Plan a unit-commitment case of others, with a proven bound."),
     "adequacy": ("adequacy", "Compute a case's odds of losing load, or of surviving an outage."),
     "bench": ("bench", "Measure the planner on fleets made of a seed."),

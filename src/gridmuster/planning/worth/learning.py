@@ -22,7 +22,7 @@ from gridmuster.planning.worth.inputs import Inputs, Matrix, inputs
 from gridmuster.planning.worth.kernels import appraise, foresee, look_ahead
 from gridmuster.planning.worth.prices import PriceRecord
 from gridmuster.planning.worth.storeterms import StoreTerms
-from gridmuster.planning.worth.trees import Trees, grow
+from gridmuster.planning.worth.trees import Boosting, Trees, grow
 
 #: Parts of a store whose worth is learnt; points of the grid on which the past is judged.
 PARTS, POINTS = 8, 192
@@ -31,9 +31,13 @@ ROUNDS, FOLDS, FOLD_DAYS = 1, 3, 14
 #: Days at the beginning of a record that have too little behind them, and at its end too little
 #: ahead; fewest that teach; memory.
 LEAD_DAYS, TAIL_DAYS, FEWEST_DAYS, MEMORY_DAYS = 10, 3, 21, 1100
-MOST_ROWS = 70_000
+MOST_ROWS = 50_000
+#: The same for expected prices: one number learns from more for the same work.
+MOST_PRICES = 150_000
 #: Outcomes beyond this many levels count as that much, prices twice.
 MOST_LEVELS = 12.0
+#: Trees that only judge the past are fewer.
+JUDGES = Boosting(rounds=50, rate=0.14)
 
 Told = Callable[[str, int, int], None]
 
@@ -121,12 +125,13 @@ class StoreModel:
 
 @dataclass(frozen=True, slots=True)
 class _Lesson:
-    """The past of one area: rows that teach and the worth they turned out to have."""
+    """The past of one area: rows that teach worth, rows that teach prices, and stretches."""
 
     own: Study
     first: int
     end: int
     rows: Ints
+    prices: Ints
     fold: Ints
 
 
@@ -172,7 +177,7 @@ def learn(
 
 
 def _price(one: _Lesson) -> Floats:
-    return one.own.record.price[one.first : one.end]
+    return one.own.record.taught()[one.first : one.end]
 
 
 def _lessons(made: Sequence[Study], until_ms: int) -> list[_Lesson]:
@@ -185,8 +190,7 @@ def _lessons(made: Sequence[Study], until_ms: int) -> list[_Lesson]:
         end = int(record.newest[place]) + 1
         first = max(LEAD_DAYS * record.day, end - MEMORY_DAYS * record.day)
         if end - first >= (FEWEST_DAYS + TAIL_DAYS) * record.day:
-            fold = record.wall.day[first:end] // FOLD_DAYS % FOLDS
-            found.append(_Lesson(own, first, end, np.arange(first, end), fold))
+            found.append((own, first, end))
     if not found:
         least = LEAD_DAYS + FEWEST_DAYS + TAIL_DAYS
         names = ", ".join(own.record.area for own in made)
@@ -194,17 +198,17 @@ def _lessons(made: Sequence[Study], until_ms: int) -> list[_Lesson]:
             f"{names}: fewer than {least} days of real-time prices before the first day; "
             "begin later, or read more history"
         )
-    rows = sum(one.end - one.first for one in found)
-    stride = max(1, -(-rows // MOST_ROWS))
+    rows = sum(end - first for _, first, end in found)
     return [
         _Lesson(
-            one.own,
-            one.first,
-            one.end,
-            np.arange(one.first, one.end - TAIL_DAYS * one.own.record.day, stride),
-            one.fold,
+            own,
+            first,
+            end,
+            np.arange(first, end - TAIL_DAYS * own.record.day, -(-rows // MOST_ROWS)),
+            np.arange(first, end, -(-rows // MOST_PRICES)),
+            own.record.wall.day[first:end] // FOLD_DAYS % FOLDS,
         )
-        for one in found
+        for own, first, end in found
     ]
 
 
@@ -216,16 +220,31 @@ def _fit(
     until_ms: int,
 ) -> StoreModel:
     """Fit the trees on all stretches but one."""
-    matrix, departures, misses = [], [], []
+    matrix, departures = [], []
     for one, turned_out in zip(lessons, worth, strict=True):
-        own = one.own
-        rows = one.rows[one.fold[one.rows - one.first] != left_out]
-        level = own.known.level[rows]
+        own, rows = one.own, _kept(one, one.rows, left_out)
         matrix.append(own.matrix(rows))
-        departure = (turned_out[rows - one.first] - own.published[rows]) / level[:, None]
+        level = own.known.level[rows, None]
+        departure = (turned_out[rows - one.first] - own.published[rows]) / level
         departures.append(np.clip(departure, -MOST_LEVELS, MOST_LEVELS))
-        miss = (own.record.seen[rows] - own.record.reference[rows]) / level
+    price = None if known else _fit_price(lessons, left_out)
+    settings = Boosting() if left_out < 0 else JUDGES
+    trees = grow(np.concatenate(matrix), np.concatenate(departures), settings)
+    return StoreModel(trees, price, until_ms)
+
+
+def _fit_price(lessons: Sequence[_Lesson], left_out: int) -> Trees:
+    """Fit the price of the interval on all stretches but one."""
+    matrix, misses = [], []
+    for one in lessons:
+        record, rows = one.own.record, _kept(one, one.prices, left_out)
+        matrix.append(one.own.matrix(rows))
+        miss = (record.seen[rows] - record.reference[rows]) / one.own.known.level[rows]
         misses.append(np.clip(miss, -2.0 * MOST_LEVELS, 2.0 * MOST_LEVELS)[:, None])
-    given = np.concatenate(matrix)
-    price = None if known else grow(given, np.concatenate(misses))
-    return StoreModel(grow(given, np.concatenate(departures)), price, until_ms)
+    settings = Boosting() if left_out < 0 else JUDGES
+    return grow(np.concatenate(matrix), np.concatenate(misses), settings)
+
+
+def _kept(one: _Lesson, rows: Ints, left_out: int) -> Ints:
+    """Rows outside one of the stretches."""
+    return np.asarray(rows[one.fold[rows - one.first] != left_out])

@@ -64,6 +64,10 @@ class PriceRecord:
         """The newest price known at each choice; not-a-number: none."""
         return np.where(self.newest >= 0, self.seen[np.maximum(self.newest, 0)], np.nan)
 
+    def taught(self) -> Floats:
+        """Prices as first published, not-a-number in gaps: what may be learnt from."""
+        return np.where(np.isfinite(self.price), self.seen, np.nan)
+
     def immediate(self) -> bool:
         """Whether every choice knows the price it is settled at."""
         return bool((self.newest >= np.arange(len(self.newest))).all())

@@ -193,7 +193,7 @@ def _margin(lessons: Sequence[_Lesson], terms: RunTerms, unseen: Sequence[Floats
             record, step_s = one.own.record, one.own.record.step_s
             count = one.end - one.first
             cash, _, _ = follow(
-                record.price[one.first : one.end],
+                record.taught()[one.first : one.end],
                 begin - margin,
                 further,
                 np.zeros((1, count + 1)),
@@ -222,7 +222,7 @@ def _gained(
 ) -> tuple[Floats, Floats]:
     record = one.own.record
     begin, further, _ = gains(
-        record.price[one.first : one.end],
+        record.taught()[one.first : one.end],
         starts,
         stays,
         foresees,

@@ -31,6 +31,28 @@ class StoreTerms:
     wear_usd_per_mwh: float
     loss_per_h: float = 0.0
 
+    def kind(self) -> StoreTerms:
+        """Terms of the kind it is learnt as: near enough that the worth of energy is the same.
+
+        Hours go by half powers of two, efficiencies by 5 %, wear by 10 USD/MWh; what a store does
+        with that worth is reckoned with its own terms.
+        """
+
+        def hours(value: float) -> float:
+            return float(2.0 ** (np.round(2.0 * np.log2(max(value, 0.05))) / 2.0))
+
+        def share(value: float) -> float:
+            return max(float(np.round(20.0 * value) / 20.0), 0.05)
+
+        return StoreTerms(
+            hours(self.discharge_h),
+            hours(self.charge_h),
+            share(self.charge_efficiency),
+            share(self.discharge_efficiency),
+            float(10.0 * np.round(self.wear_usd_per_mwh / 10.0)),
+            float(np.round(self.loss_per_h, 2)),
+        )
+
     def array(self, step_h: float) -> Floats:
         """The terms as kernels take them.
 
