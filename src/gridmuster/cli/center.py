@@ -36,6 +36,18 @@ def center(
     notices: Annotated[
         Path | None, typer.Option(help="where alarms are told: webhooks and e-mail (YAML)")
     ] = None,
+    market_history: Annotated[
+        list[Path] | None,
+        typer.Option(help="past prices to forecast from (Parquet, CSV); may be given again"),
+    ] = None,
+    market_mapping: Annotated[
+        str, typer.Option(help="how they are read: a file or a preset; else found by columns")
+    ] = "",
+    market_area: Annotated[str, typer.Option(help="the market's area the fleet is in")] = "",
+    scarcity: Annotated[
+        float, typer.Option(help="price that counts as scarcity, USD/MWh", min=1.0)
+    ] = 200.0,
+    market_shift_ms: Annotated[int, typer.Option(hidden=True)] = 0,
     api_url_file: Annotated[Path | None, typer.Option(hidden=True)] = None,
     clock: ClockOption = "",
 ) -> None:
@@ -50,6 +62,7 @@ def center(
     from gridmuster.console.server import Tls
     from gridmuster.fleet.load import load_fleet
     from gridmuster.runtime.center import LiveCenter
+    from gridmuster.runtime.market import MarketOptions
     from gridmuster.runtime.serve_center import CenterOptions, run_center
 
     plant_clock = parse_clock(clock)
@@ -60,6 +73,10 @@ def center(
     )
     if (tls_cert is None) != (tls_key is None):
         raise typer.BadParameter("--tls-cert and --tls-key go together")
+    market = None
+    if market_history:
+        files = tuple(market_history)
+        market = MarketOptions(files, market_mapping, market_area, market_shift_ms, scarcity)
     options = CenterOptions(
         fleet=load_fleet(fleet),
         broker_url=broker,
@@ -74,6 +91,7 @@ def center(
         tls=None if tls_cert is None or tls_key is None else Tls(tls_cert, tls_key),
         entry=Entry(oidc=None if oidc is None else Oidc(load_oidc(oidc))),
         notices=None if notices is None else load_notices(notices),
+        market=market,
     )
 
     def ready(center: LiveCenter, url: str) -> None:

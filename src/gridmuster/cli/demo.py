@@ -27,6 +27,12 @@ def demo(
         Path | None, typer.Option(help="fleet file; default: a realistic one from the seed")
     ] = None,
     market: Annotated[Path | None, typer.Option(help="real prices (Parquet, CSV)")] = None,
+    market_history: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="past prices to forecast from; default: those of --market before the day"
+        ),
+    ] = None,
     meters: Annotated[Path | None, typer.Option(help="real demand (Parquet, CSV)")] = None,
     scenario: Annotated[
         Path | None, typer.Option(help="scenario file; default: a day worth watching")
@@ -46,7 +52,8 @@ def demo(
     folder = Path(tempfile.mkdtemp(prefix="gridmuster-")) if state is None else state
     folder.mkdir(parents=True, exist_ok=True)
     call = DemoCall(sites, hours, number, seed, headless, fleet, market, meters, scenario, folder)
-    found = run_demo(replace(call, open_page=open_page))
+    past = tuple(market_history or ())
+    found = run_demo(replace(call, open_page=open_page, market_history=past))
     if report is not None:
         report.write_text(found.as_json() + "\n")
     if as_json:

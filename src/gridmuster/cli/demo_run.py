@@ -20,9 +20,12 @@ from gridmuster.fleet.load import load_fleet
 from gridmuster.report import Report, encode_report, render, report_journal
 from gridmuster.runtime.demo_live import Running, run_live
 from gridmuster.runtime.demo_max import DemoOptions, run_max
+from gridmuster.runtime.market import MarketOptions, open_market
 from gridmuster.runtime.worlds import WorldOptions
 from gridmuster.simulator.default_day import default_day
+from gridmuster.simulator.market_data import market_shift_ms
 from gridmuster.simulator.scenario import DEFAULT_START_MS, Scenario
+from gridmuster.store.market.files import read_market
 from gridmuster.units import MS_PER_HOUR
 
 #: Real time between two pictures of a run in lockstep, s.
@@ -44,6 +47,7 @@ class DemoCall:
     scenario: Path | None
     folder: Path
     open_page: bool = False
+    market_history: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def run_demo(call: DemoCall) -> DemoResult:
     scenario: Scenario | Path = call.scenario or default_day(fleet, DEFAULT_START_MS, call.seed)
     world = WorldOptions(DEFAULT_START_MS, call.seed, scenario, call.market, call.meters)
     journal = call.folder / "plant.journal"
-    options = DemoOptions(fleet, world, call.hours, journal)
+    options = DemoOptions(fleet, world, call.hours, journal, _market_of(call))
     if call.speed is None:
         _run_max(call, options)
     else:
@@ -85,6 +89,27 @@ def run_demo(call: DemoCall) -> DemoResult:
     console = Console(stderr=True)
     with console.status("reading the journal"):
         return DemoResult(journal, report_journal(str(journal)))
+
+
+def _market_of(call: DemoCall) -> MarketOptions | None:
+    """The history before the day shown, as far as there is one that can be learnt from."""
+    if call.market is None:
+        return None
+    files = call.market_history or (call.market,)
+    try:
+        areas = read_market(files)
+        area = "NYC" if "NYC" in areas else next(iter(areas))
+        shift_ms = market_shift_ms(call.market, DEFAULT_START_MS)
+        options = MarketOptions(files, area=area, shift_ms=shift_ms)
+        open_market(options, DEFAULT_START_MS)
+    except FleetError as error:
+        if call.market_history:
+            raise
+        Console(stderr=True).print(
+            f"prices are forecast from similar days: {error}", soft_wrap=True, highlight=False
+        )
+        return None
+    return options
 
 
 def _run_max(call: DemoCall, options: DemoOptions) -> None:

@@ -36,6 +36,7 @@ from gridmuster.runtime.fleet_change import (
     audit_entry,
     prepare_change,
 )
+from gridmuster.runtime.forecaster import Forecaster
 from gridmuster.runtime.plandesk import PlanDesk
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
@@ -85,6 +86,8 @@ class LiveCenter:
     ) -> None:
         self.recorded = recorded
         self.stats = CenterStats()
+        #: Tells the core what models say of prices; None: nobody.
+        self.forecaster: Forecaster | None = None
         #: Who reads the journal for people that look back; None: nobody.
         self.history: PastReader | None = None
         self.plans = PlanDesk(lambda: self.recorded.core.state.planning.solution)
@@ -205,6 +208,8 @@ class LiveCenter:
         before = self.recorded.mode
         for lesson in self._lessons.next():
             self.recorded.add(lesson)
+        if self.forecaster is not None:
+            arrived.extend(self.forecaster.turn(now_ms, arrived))
         frames, outbox = self.recorded.cycle(now_ms, arrived)
         for frame in frames:
             retain = frame.topic == self._topics.lease

@@ -16,6 +16,7 @@ from gridmuster.console.auth import Auth
 from gridmuster.console.tokens import Role, token_path
 from gridmuster.errors import LinkError
 from gridmuster.runtime.demo_max import CENTER_ID, DemoOptions
+from gridmuster.runtime.market import MarketOptions
 from gridmuster.runtime.programs import Programs
 from gridmuster.simulator.scenario import Scenario, save_scenario
 from gridmuster.units import MS_PER_HOUR, MS_PER_S
@@ -144,6 +145,7 @@ class LivePlant:
             *("--fleet", str(self._fleet_file), "--journal", str(self._options.journal)),
             *("--id", CENTER_ID, "--tokens", str(tokens)),
             *("--api-port", "0", "--api-url-file", str(url_file)),
+            *_market_arguments(self._options.market),
             env={"GRIDMUSTER_BROKER": self.broker.center_url},
         )
         await self.programs.wait_for(url_file)
@@ -199,6 +201,16 @@ def _twin_arguments(
     ):
         if value is not None:
             arguments += [name, str(value)]
+    return arguments
+
+
+def _market_arguments(market: MarketOptions | None) -> list[str]:
+    if market is None:
+        return []
+    arguments = ["--market-shift-ms", str(market.shift_ms), "--market-area", market.area]
+    arguments += ["--market-mapping", market.mapping]
+    for path in market.files:
+        arguments += ["--market-history", str(path)]
     return arguments
 
 

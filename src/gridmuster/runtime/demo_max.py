@@ -14,6 +14,7 @@ from gridmuster.clock import monotonic_s
 from gridmuster.fleet.model import Fleet
 from gridmuster.gateway.config import AgentConfig
 from gridmuster.runtime.lockstep import Lockstep
+from gridmuster.runtime.market import MarketOptions, open_forecaster
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.recovery import rebuild
 from gridmuster.runtime.solving import Solver
@@ -33,12 +34,14 @@ class DemoOptions:
         world: the simulated world.
         hours: length, h of plant time.
         journal: the journal's file; must not exist.
+        market: the history that prices are forecast from; None: there is none.
     """
 
     fleet: Fleet
     world: WorldOptions
     hours: float
     journal: Path
+    market: MarketOptions | None = None
 
 
 def run_max(
@@ -57,6 +60,7 @@ def run_max(
     config = CenterConfig()
     world = make_world(options.fleet, options.world)
     end_ms = world.now_ms + int(options.hours * MS_PER_HOUR)
+    forecaster = open_forecaster(options.market, options.fleet, world.now_ms, lockstep=True)
     solver = Solver(1)
     with Journal.open(str(options.journal), durable=False) as journal:
         try:
@@ -65,6 +69,7 @@ def run_max(
             plant = Lockstep(
                 options.fleet, world, recorded, solver, AgentConfig(scan_s=config.cycle_s)
             )
+            plant.center.forecaster = forecaster
             start_ms, started_s = plant.clock.now_ms(), monotonic_s()
 
             def view() -> PlantView:
@@ -77,5 +82,7 @@ def run_max(
                 plant.tick()
                 watch(plant.clock.now_ms(), view)
         finally:
+            if forecaster is not None:
+                forecaster.close()
             solver.close()
     return plant

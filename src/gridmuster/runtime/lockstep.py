@@ -22,6 +22,7 @@ from gridmuster.gateway.config import AgentConfig
 from gridmuster.gateway.links import LocalLink
 from gridmuster.gateway.outbox import MemoryOutbox
 from gridmuster.runtime.fleet_change import PreparedChange, prepare_change
+from gridmuster.runtime.forecaster import Forecaster
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.runtime.twins import make_twins, register_maps
@@ -69,6 +70,8 @@ class LockstepCenter:
         self._inbox: list[Frame] = []
         self._plan: tuple[int, Future[bytes]] | None = None
         self._change: PreparedChange | None = None
+        #: Tells the core what models say of prices; None: nobody.
+        self.forecaster: Forecaster | None = None
         for pattern in (self._topics.all_up, self._topics.all_area, self._topics.lease):
             bus.subscribe(pattern, self._inbox.append)
         bus.open()
@@ -99,6 +102,8 @@ class LockstepCenter:
         arrived = self._inbox.copy()
         self._inbox.clear()
         config = self.recorded.core.config
+        if self.forecaster is not None:
+            arrived.extend(self.forecaster.turn(now_ms, arrived))
         frames, outbox = self.recorded.cycle(now_ms, arrived)
         if self._change is not None:
             self.recorded.change_fleet(self._change)
@@ -161,9 +166,14 @@ class Lockstep:
             self.sites[site.id] = entry
 
     @property
+    def center(self) -> LockstepCenter:
+        """The center that was started last."""
+        return next(reversed(self.centers.values()))
+
+    @property
     def recorded(self) -> RecordedCore:
         """The core, with its journal, of the center that was started last."""
-        return next(reversed(self.centers.values())).recorded
+        return self.center.recorded
 
     def start_center(self, recorded: RecordedCore, client_id: str = "center") -> LockstepCenter:
         """Start a center; one at the same link to the broker is gone as after a kill.

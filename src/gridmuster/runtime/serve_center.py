@@ -23,6 +23,7 @@ from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.center import LiveCenter
 from gridmuster.runtime.fleet_change import changes_in
 from gridmuster.runtime.heap import settle_heap
+from gridmuster.runtime.market import MarketOptions, open_forecaster, prices_in
 from gridmuster.runtime.past import JournalPast
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.recovery import rebuild
@@ -55,6 +56,7 @@ class CenterOptions:
         speed: plant seconds in a real second, told to people.
         entry: sessions, pace and ways to sign in to the API.
         notices: where alarms are told; None: nowhere but on the page.
+        market: the history that prices are forecast from; None: there is none.
     """
 
     fleet: Fleet
@@ -72,6 +74,7 @@ class CenterOptions:
     speed: float = 1.0
     entry: Entry | None = None
     notices: NoticeSettings | None = None
+    market: MarketOptions | None = None
 
 
 async def run_center(
@@ -89,6 +92,8 @@ async def run_center(
         FleetError: when tokens or certificates are wrong.
     """
     auth = Auth.open(options.tokens)
+    now_ms = options.clock.now_ms()
+    forecaster = open_forecaster(options.market, options.fleet, now_ms, lockstep=False)
     journal = Journal.open(options.journal_url, durable=options.durable)
     solver = Solver(1)
     past = JournalPast(options.journal_url)
@@ -100,6 +105,9 @@ async def run_center(
         recorded = RecordedCore(core, journal, options.center_id)
         center = LiveCenter(recorded, bus, options.clock, solver, speed=options.speed)
         center.history = past
+        if forecaster is not None:
+            forecaster.hear(list(prices_in(journal, options.fleet)))
+            center.forecaster = forecaster
         center.load_audit(
             list(_requests(journal, options.fleet)),
             core.state.operator.answers.get,
@@ -121,6 +129,8 @@ async def run_center(
             await bus.stop()
         return center
     finally:
+        if forecaster is not None:
+            forecaster.close()
         past.close()
         solver.close()
         journal.close()

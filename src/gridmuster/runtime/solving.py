@@ -54,7 +54,7 @@ class Solver:
     def _start(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(
-            self._processes, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
+            self._processes, mp_context=context, initializer=stand_back, initargs=(os.getpid(),)
         )
 
     def ask(
@@ -100,8 +100,12 @@ def _ready() -> None:
     """Nothing; that it could be called says that the process stands."""
 
 
-def _begin(parent: int) -> None:
-    """Stand back behind whoever has deadlines, and end soon after the parent, however it ended."""
+def stand_back(parent: int) -> None:
+    """Stand back behind whoever has deadlines, and end soon after the parent, however it ended.
+
+    Args:
+        parent: id of the process that started this one.
+    """
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     never = threading.Event()

@@ -162,7 +162,7 @@ def load_market(
     ahead = prices if ahead_path is None else _Table(Path(ahead_path), node)
     first_ms = _midnight_ms(local(start_ms, zone_name).date(), zone_name)
     if day is None:
-        day = _like_day(local(start_ms, zone_name).date(), *prices.days())
+        day = prices.like(start_ms, zone_name)
     times, values = prices.read("rt", day)
     real_time = _on_grid(times, values, STEP_MS, prices, day)
     hours = np.empty(0)
@@ -170,6 +170,22 @@ def load_market(
         times, values = ahead.read("da", day)
         hours = _on_grid(times, values, HOUR_MS, ahead, day)
     return PriceSeries(first_ms, real_time, hours, zone_name)
+
+
+def market_shift_ms(path: Path | str, start_ms: int, zone_name: str = DEFAULT_ZONE) -> int:
+    """What `load_market` adds to an instant of a file to get the instant of the run, ms.
+
+    Args:
+        path: Parquet or CSV.
+        start_ms: first instant of the run, ms.
+        zone_name: IANA zone of the run's days.
+
+    Raises:
+        FleetError: the file is not there or has no times.
+    """
+    prices = _Table(Path(path), "")
+    first_ms = _midnight_ms(local(start_ms, zone_name).date(), zone_name)
+    return first_ms - _midnight_ms(prices.like(start_ms, zone_name), prices.zone_name)
 
 
 def load_meters(path: Path | str) -> MeterSeries:
@@ -281,6 +297,10 @@ class _Table:
             raise self.fault("rows", "none", "one row or more")
         first, last = (from_ms(int(times[name][0])).date() for name in ("a", "b"))
         return first + timedelta(days=1), last
+
+    def like(self, start_ms: int, zone_name: str) -> date:
+        """The day that stands in for the one on which a run starts."""
+        return _like_day(local(start_ms, zone_name).date(), *self.days())
 
     def read(self, kind: str, day: date) -> tuple[list[int], list[float]]:
         """Times since local midnight of a day, ms, and prices, from that day on."""

@@ -14,7 +14,7 @@ Going from issue to issue, with nothing but what was published by each:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class Given:
 
 
 @dataclass(slots=True)
-class _Memory:
+class Learnt:
     """What has been learnt from outcomes so far.
 
     Args:
@@ -133,7 +133,32 @@ class Calibrator:
 
     def run(self) -> Banded:
         """Work through all rows."""
-        memory = _Memory(np.zeros(len(self.members)))
+        self._work(Learnt(np.zeros(len(self.members))))
+        return Banded(self.points, self.quantiles, self.weights)
+
+    def learn(self, at_ms: int) -> Learnt:
+        """Work through all rows and give what was learnt from outcomes known by an instant."""
+        memory = Learnt(np.zeros(len(self.members)))
+        taken = self._work(memory)
+        rest = self.by_known[taken:]
+        rest = rest[self.known_ms[rest] <= at_ms]
+        self._learn(memory, rest[np.isfinite(self.points[rest])], at_ms)
+        self._refresh(memory, at_ms)
+        return memory
+
+    def tell(self, learnt: Learnt, issue_ms: int) -> Floats:
+        """Percentiles of all rows, one issue, by what another calibrator learnt; ``(99, rows)``.
+
+        Args:
+            learnt: from `learn`; it is not changed.
+            issue_ms: of the rows, ms.
+        """
+        memory = replace(learnt, refreshed_ms=issue_ms)
+        self._tell(memory, slice(0, len(self.asks)), issue_ms)
+        return self.quantiles
+
+    def _work(self, memory: Learnt) -> int:
+        """Go along the rows; how many outcomes were taken in."""
         taken = 0
         for lot in self.asks.lots():
             issue_ms = int(self.asks.issue_ms[lot.start])
@@ -145,9 +170,9 @@ class Calibrator:
             # A row can be known before it was asked only in odd tables: nothing was forecast then.
             self._learn(memory, fresh[np.isfinite(self.points[fresh])], issue_ms)
             self._tell(memory, lot, issue_ms)
-        return Banded(self.points, self.quantiles, self.weights)
+        return taken
 
-    def _learn(self, memory: _Memory, rows: Ints, issue_ms: int) -> None:
+    def _learn(self, memory: Learnt, rows: Ints, issue_ms: int) -> None:
         days = (issue_ms - memory.at_ms) / MS_PER_DAY
         fade, hour_fade = 0.5 ** (days / WEIGH_DAYS), 0.5 ** (days / HOUR_DAYS)
         memory.at_ms = issue_ms
@@ -172,7 +197,7 @@ class Calibrator:
             width = memory.base[89] - memory.base[9]
             memory.pushed += PUSH * width * (LEVELS[:, None] - below).sum(axis=1)
 
-    def _tell(self, memory: _Memory, lot: slice, issue_ms: int) -> None:
+    def _tell(self, memory: Learnt, lot: slice, issue_ms: int) -> None:
         given = self.members[:, lot]
         weights = np.ones(len(given))
         if memory.error_count > 0:
@@ -198,7 +223,7 @@ class Calibrator:
     def _inputs(self, rows: Ints) -> Floats:
         return np.column_stack([np.ones(len(rows)), self.hourly[rows], self.clues[rows]])
 
-    def _refresh(self, memory: _Memory, issue_ms: int) -> None:
+    def _refresh(self, memory: Learnt, issue_ms: int) -> None:
         memory.refreshed_ms = issue_ms
         done = np.array(memory.done)
         done = done[self.asks.start_ms[done] >= issue_ms - SIZE_DAYS * MS_PER_DAY]

@@ -86,15 +86,15 @@ def direct(
         fit_ms = int(asks.issue_ms[row])
         if told is not None:
             told("trees", row - from_row, len(asks) - from_row)
-        fitted = _fit(history, target, asks, known, fit_ms, chosen)
+        fitted = fit(history, target, asks, known, fit_ms, chosen)
         # With too little to learn from, the next day is tried.
         days = REFIT_DAYS if fitted is not None else 1
         end = int(np.searchsorted(asks.issue_ms, fit_ms + days * MS_PER_DAY, side="left"))
         end = max(end, row + 1)
         if fitted is not None:
             lot = slice(row, end)
-            points[lot] = known.reference[lot] + fitted[0](known.matrix[lot])
-            scales[lot] = np.exp(fitted[1](known.matrix[lot]))
+            points[lot] = known.reference[lot] + fitted.middle(known.matrix[lot])
+            scales[lot] = np.exp(fitted.size(known.matrix[lot]))
         row = end
     return Direct(points, scales)
 
@@ -102,15 +102,37 @@ def direct(
 Predict = Callable[[Floats], Floats]
 
 
-def _fit(
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Trees that have learnt; each takes rows of `Features.matrix`.
+
+    Args:
+        middle: of the departure from the reference.
+        size: of the logarithm of the size of the miss.
+    """
+
+    middle: Predict
+    size: Predict
+
+
+def fit(
     history: MarketHistory,
     target: str,
     asks: Asks,
     known: Features,
     fit_ms: int,
     settings: Boosting,
-) -> tuple[Predict, Predict] | None:
-    """Trees for the departure and for the size of the miss; None when too little is known."""
+) -> Fitted | None:
+    """Trees for the departure and for the size of the miss; None when too little is known.
+
+    Args:
+        history: of an area.
+        target: column to forecast.
+        asks: intervals to learn from.
+        known: what is known of each.
+        fit_ms: what was published by then is learnt from, ms.
+        settings: of the trees.
+    """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     first = int(np.searchsorted(asks.issue_ms, fit_ms - MEMORY_DAYS * MS_PER_DAY))
@@ -143,7 +165,7 @@ def _fit(
     miss = np.abs(departure - middle.predict(inputs))
     floor = 0.05 * float(np.median(miss)) + 1e-9
     size = trees("squared_error", settings.rounds // 2).fit(inputs, np.log(miss + floor))
-    return (
+    return Fitted(
         lambda given: np.asarray(middle.predict(given[:, usable])),
         lambda given: np.asarray(size.predict(given[:, usable])),
     )

@@ -23,6 +23,8 @@ MEMORY_DAYS = 730
 REFIT_DAYS = 28
 MOST_ROWS = 60_000
 FEWEST_STATEMENTS = 300
+#: Days of statements from which a chance that stands by learns its last step.
+WATCH_DAYS = 180
 #: Fading of the newest price and of the last hour's share with the lead, h.
 FADE_H = (0.5, 2.0)
 #: Ridge of the regressions, in rows.
@@ -288,6 +290,64 @@ def _recalibrated(look: _Lookout, issues_ms: Ints, raw: Floats) -> Floats:
             found[row:end] = _sigmoid(_logit(raw[row:end]) @ fit)
         row = end
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Chances learnt once and told again and again.
+
+    Args:
+        wish: what is asked.
+        chain: chances that a run begins and goes on.
+        last: coefficients of the last logistic step; None: too little came out to learn it.
+    """
+
+    wish: Scarcity
+    chain: _Chain
+    last: Floats | None
+
+    def chance(self, history: MarketHistory, issue_ms: int) -> float:
+        """How likely it comes so, as told at an instant; the window begins with the next interval.
+
+        Args:
+            history: of the same area.
+            issue_ms: the instant, ms.
+        """
+        look = _Lookout(history, self.wish)
+        step_ms = look.column.step_ms
+        begin = np.array([-(-issue_ms // step_ms) * step_ms], np.int64)
+        raw = _chain(look, self.chain, begin)
+        return float((raw if self.last is None else _sigmoid(_logit(raw) @ self.last))[0])
+
+
+def learn_chance(history: MarketHistory, wish: Scarcity, issue_ms: int) -> Watch | None:
+    """Learn the chances of persistent scarcity from all that was known by an instant.
+
+    Args:
+        history: of an area.
+        wish: what is asked.
+        issue_ms: the instant, ms.
+
+    Returns:
+        None when there was too little scarcity to learn from.
+    """
+    look = _Lookout(history, wish)
+    chain = _fit(look, issue_ms)
+    before = _fit(look, issue_ms - WATCH_DAYS * MS_PER_DAY)
+    if chain is None:
+        return None
+    if before is None:
+        return Watch(wish, chain, None)
+    # Statements that the earlier chain had not learnt from.
+    first = (issue_ms - WATCH_DAYS * MS_PER_DAY) // MS_PER_HOUR * MS_PER_HOUR
+    hours = np.arange(first, issue_ms, MS_PER_HOUR, dtype=np.int64)
+    came = look.happened(hours, np.full(len(hours), issue_ms))
+    known = np.isfinite(came)
+    hours, came = hours[known], came[known]
+    if len(hours) < FEWEST_STATEMENTS or not 5 <= came.sum() <= len(came) - 5:
+        return Watch(wish, chain, None)
+    raw = _chain(look, before, hours)
+    return Watch(wish, chain, logistic(_logit(raw), came, np.ones(len(came))))
 
 
 def _logit(chance: Floats) -> Floats:
