@@ -334,7 +334,7 @@ def test_a_window_that_outlasts_fuel_or_permit_is_refused_with_both_numbers(plan
     )
     assert isinstance(found, Selection)
     reasons = " | ".join(one.reason for one in found.excluded)
-    assert "h left this year, the run takes" in reasons
+    assert "h a calendar year, the run takes" in reasons
     assert "above the site's reserve" in reasons
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gridmuster.programs.firm import firm_kw
 from gridmuster.programs.selection import (
     WEIGHTS,
     Candidate,
     Excluded,
     Weights,
-    firm_kw,
     scores,
     select,
     weights_of,

@@ -164,7 +164,7 @@ def test_the_tightest_limit_is_the_one_that_is_named() -> None:
     now = context(engine(permit=permit), permit_used_h=80.0)
     uses = (HourUse(ROLLING, 0.0, 3.0),)
     assert hours_left(changed(now, window_uses=uses)) == HoursLeft(
-        10.0, 80.0, 90.0, "hours a calendar year"
+        10.0, 80.0, 90.0, "100 h a calendar year"
     )
     later = changed(now, permit_used_h=60.0, window_uses=uses)
     assert hours_left(later) == HoursLeft(15.0, 3.0, 18.0, "20 h in any 30 days")

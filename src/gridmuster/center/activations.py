@@ -9,7 +9,6 @@ interlock: every setpoint is checked like any other.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -25,8 +24,9 @@ from gridmuster.center.sources import PlanNow, SourceBook
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
 from gridmuster.planning.objectives import NAMES, parse
+from gridmuster.programs.firm import firm_kw
 from gridmuster.programs.reach import ring_fault, sites_in
-from gridmuster.programs.selection import Candidate, Selection, firm_kw, select, weights_of
+from gridmuster.programs.selection import Selection, select, weights_of
 from gridmuster.safety import Refused, check
 from gridmuster.safety.herding import SPREAD_S, stagger_s
 from gridmuster.signals import (
@@ -139,7 +139,13 @@ class ActivationDesk:
         if not candidates and not excluded:
             return f"none of the {len(sites)} site(s) asked for has a set that can be started"
         return select(
-            wish.power_kw, wish.probability, candidates, excluded, self._weights, self.handed
+            wish.power_kw,
+            wish.probability,
+            candidates,
+            excluded,
+            self._weights,
+            self.handed,
+            self._book.causes.states,
         )
 
     @staticmethod
@@ -308,8 +314,10 @@ class ActivationDesk:
         """Call further sets when what is left does not carry the target any more."""
         wish = one.wish
         left_h = max(wish.until_ms - known.now_ms, 0) / MS_PER_HOUR
-        there = [self._as_called(called, known, left_h) for called in one.live()]
-        one.firm_kw = firm_kw(((c.kw, c.odds) for c in there), wish.probability)
+        there = [self._book.as_called(called.device, known, left_h) for called in one.live()]
+        states = self._book.causes.states
+        pairs = ((c.kw, c.odds_by_state) for c in there)
+        one.firm_kw = firm_kw(pairs, wish.probability, states=states)
         one.missing_kw = max(wish.power_kw - one.firm_kw, 0.0)
         enough = one.firm_kw >= wish.power_kw * (1.0 - SLACK_FRACTION)
         searched_s = (known.now_ms - one.searched_ms) / MS_PER_S
@@ -327,6 +335,7 @@ class ActivationDesk:
             (),
             self._weights,
             self.handed.union(candidate.device for candidate in there),
+            states,
         )
         one.sets = [
             called
@@ -334,37 +343,6 @@ class ActivationDesk:
             if not called.lost or called.device not in {chosen.device for chosen in found.chosen}
         ]
         self._call(one, found, known.now_ms, lost)
-
-    def _as_called(self, called: Called, known: Known, left_h: float) -> Candidate:
-        """A set that is called already, with what it can give now and the odds that are left."""
-        device = self._generator(called.device)
-        site = self._fleet.site_by_id[device.site]
-        kw, room_kw = self._book.power_kw(device, site, known)
-        reading = known.snapshot.readings.get(called.device)
-        if called.device in known.commitment.deaf and reading is not None:
-            kw = max(reading.power_kw, 0.0)
-        on = reading is not None and reading.power_kw > 0.0
-        return Candidate(
-            device=called.device,
-            site=site.id,
-            kw=kw,
-            least_kw=0.0,
-            site_room_kw=room_kw,
-            odds=math.exp(-left_h / device.reliability.mttf_h) if on else called.odds,
-            on=on,
-            usd=0.0,
-            fuel=0.0,
-            low_usd=0.0,
-            low_fuel=0.0,
-            gas=False,
-            heat_kwh=0.0,
-            run_h=left_h,
-            starts_share=0.0,
-            fuel_share=0.0,
-            permit_share=0.0,
-            recent_h=0.0,
-            light_load=False,
-        )
 
     def _hold(self, known: Known) -> None:
         """Who is held on now, and at what power."""

@@ -8,12 +8,12 @@ from typing import Final
 
 from msgspec import structs
 
+from gridmuster.center.commoncauses import CauseBook
 from gridmuster.center.operator import OperatorMemory
 from gridmuster.center.sources import SourceBook
 from gridmuster.dispatch.commitment import CommitmentMemory
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet, Site
-from gridmuster.planning.adequacy import run_availability
 from gridmuster.programs.ledger import Ledger
 from gridmuster.programs.selection import Candidate, Excluded
 from gridmuster.safety import Context, Reduced, Refused, check, permits
@@ -76,6 +76,7 @@ class CandidateBook:
     def __init__(self, fleet: Fleet, sources: SourceBook) -> None:
         self._fleet = fleet
         self._sources = sources
+        self.causes = CauseBook(fleet)
 
     def judge(
         self, sites: Iterable[Site], wish: Activation, known: Known, taken: dict[str, str]
@@ -215,7 +216,8 @@ class CandidateBook:
         for found in (permit, shares):
             if isinstance(found, str):
                 return found
-        cost, odds = self._sources.costs[device.id], device.reliability
+        cost = self._sources.costs[device.id]
+        odds = self.causes.odds(device, run_h, started=on)
         start_usd = 0.0 if on else cost.start_usd
         free = site.transfer.engine_may_export
         least_kw = device.min_load_fraction * device.rated_kw if free else 0.0
@@ -227,9 +229,7 @@ class CandidateBook:
             kw=kw,
             least_kw=least_kw,
             site_room_kw=room_kw,
-            odds=run_availability(
-                odds.availability, odds.fail_to_start, odds.mttf_h, run_h, started=on
-            ),
+            odds=self.causes.mean(odds),
             on=on,
             usd=cost.usd_per_h(kw) * run_h + start_usd,
             fuel=fuel,
@@ -243,6 +243,47 @@ class CandidateBook:
             permit_share=float(permit),
             recent_h=0.0 if account is None else sum(account.hours_h.values()),
             light_load=light,
+            odds_by_state=odds,
+        )
+
+    def as_called(self, device_id: str, known: Known, left_h: float) -> Candidate:
+        """A set that is called already, with what it can give now and the odds that are left.
+
+        Args:
+            device_id: the set.
+            known: what the cycle knows.
+            left_h: what is left of the window, h.
+        """
+        device = self._fleet.device_by_id[device_id]
+        assert isinstance(device, Generator)
+        site = self._fleet.site_by_id[device.site]
+        kw, room_kw = self.power_kw(device, site, known)
+        reading = known.snapshot.readings.get(device_id)
+        if device_id in known.commitment.deaf and reading is not None:
+            kw = max(reading.power_kw, 0.0)
+        on = reading is not None and reading.power_kw > 0.0
+        odds = self.causes.odds(device, left_h, started=on)
+        return Candidate(
+            device=device_id,
+            site=site.id,
+            kw=kw,
+            least_kw=0.0,
+            site_room_kw=room_kw,
+            odds=self.causes.mean(odds),
+            on=on,
+            usd=0.0,
+            fuel=0.0,
+            low_usd=0.0,
+            low_fuel=0.0,
+            gas=False,
+            heat_kwh=0.0,
+            run_h=left_h,
+            starts_share=0.0,
+            fuel_share=0.0,
+            permit_share=0.0,
+            recent_h=0.0,
+            light_load=False,
+            odds_by_state=odds,
         )
 
 

@@ -150,6 +150,7 @@ class Intake:
             zone, days = self._calendars[device.id]
             self._state.ledger.note(at_ms, reading, purpose, zone, days)
             self._state.ledger.note_load(at_ms, reading, device)
+            self._state.fuel.note(at_ms, reading, device)
             edge = self._calls.take(device, reading, at_ms)
             if edge == "failed":
                 self._recorder.failed(at_ms, device.id)

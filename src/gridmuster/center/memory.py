@@ -12,6 +12,7 @@ from gridmuster.center.activationmemory import ActivationMemory
 from gridmuster.center.alarms import AlarmMemory
 from gridmuster.center.calls import CallMemory
 from gridmuster.center.commands import DeskMemory
+from gridmuster.center.fuelwatch import FuelBook
 from gridmuster.center.operator import OperatorMemory
 from gridmuster.center.planmemory import PlanMemory, PlanRequest
 from gridmuster.center.programmemory import ProgramMemory
@@ -60,6 +61,7 @@ class CoreState(Struct):
     lolp: dict[str, float] = field(default_factory=dict)
     leaving: list[str] = field(default_factory=list)
     programs: ProgramMemory = field(default_factory=ProgramMemory)
+    fuel: FuelBook = field(default_factory=FuelBook)
 
     def keep_only(self, fleet: Fleet) -> None:
         """Forget what left the fleet, so that nothing of it is looked at or commanded.
@@ -80,6 +82,7 @@ class CoreState(Struct):
             self.calls.calls,
             self.calls.lives,
             self.reasons,
+            self.fuel.tanks,
         ):
             _keep(by_device, fleet.device_by_id)
         _keep(self.plant.meters, fleet.end_user_by_id)

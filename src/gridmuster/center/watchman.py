@@ -10,10 +10,12 @@ from gridmuster.center.alarmwords import words_of
 from gridmuster.center.calls import STOPPED
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.decider import AreaDecision
+from gridmuster.center.fuelwatch import loss_text, order_text
 from gridmuster.center.memory import CoreState
 from gridmuster.center.planner import Planner
 from gridmuster.center.recorder import shortfall_cause
 from gridmuster.center.view import Mode
+from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
 from gridmuster.signals import SiteReport, Supply, SwitchMode
 from gridmuster.state.keeper import SKEW_LIMIT_S
@@ -61,6 +63,7 @@ class Watchman:
         self._sites(snapshot)
         self._areas(snapshot, decisions)
         self._devices(snapshot)
+        self._fuel(snapshot.now_ms)
         self._programs()
         self._plan(snapshot, planner)
 
@@ -235,6 +238,25 @@ class Watchman:
                     device_id,
                     words.text,
                     words.advice,
+                )
+
+    def _fuel(self, now_ms: int) -> None:
+        """Fuel that is missing from a tank, and orders that are due."""
+        book = self._state.fuel
+        for device_id in book.tanks:
+            device = self._fleet.device_by_id.get(device_id)
+            if not isinstance(device, Generator):
+                continue
+            if (loss := book.loss(device)) is not None:
+                text, advice = loss_text(loss, device)
+                self._board.raise_alarm(
+                    f"fuel-lost:{device_id}", Severity.WARNING, device_id, text, advice
+                )
+            site = self._fleet.site_by_id[device.site]
+            if (order := book.order(device, site, now_ms)) is not None:
+                text, advice = order_text(order, device, site, now_ms)
+                self._board.raise_alarm(
+                    f"fuel-order:{device_id}", Severity.NOTE, device_id, text, advice
                 )
 
     def _plan(self, snapshot: Snapshot, planner: Planner) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from gridmuster.fleet.causes import MOST_CAUSES, CommonCause
 from gridmuster.fleet.devices import Device, FleetId, Generator, Part, Store
 from gridmuster.fleet.permits import PermitRules
 from gridmuster.fleet.programs import Program, Programs
@@ -150,6 +151,9 @@ class Site(Part):
     autonomy_h: float = Field(
         default=0.0, ge=0, description="promised hours of backup from fuel kept, h"
     )
+    delivery_lead_h: float = Field(
+        default=48.0, ge=0, le=8760, description="from an order of fuel until it is in the tank, h"
+    )
     transfer: Transfer = Field(
         default=Transfer(), description="how its own sources meet the utility"
     )
@@ -219,6 +223,11 @@ class Fleet(Part):
     )
     permit_rules: tuple[PermitRules, ...] = Field(
         default=(), description="permit classes of the fleet's own, for permits of class custom"
+    )
+    common_causes: tuple[CommonCause, ...] = Field(
+        default=(),
+        max_length=MOST_CAUSES,
+        description="what makes many sets worse at once, for the odds of a call",
     )
     areas: tuple[Area, ...] = Field(min_length=1, description="feeders and microgrids")
     sites: tuple[Site, ...] = Field(min_length=1, description="places with a gateway")

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gridmuster.fleet.book import DEVICE_CLASSES
+from gridmuster.fleet.causes import CommonCause
 from gridmuster.fleet.devices import (
     Controller,
     DeviceBase,
@@ -76,6 +77,7 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]]
     ("Each point of `fuel_curve`", FuelPoint, None),
     ("`permit`", Permit, None),
     ("Each of `permit_rules`", PermitRules, None),
+    ("Each of `common_causes`", CommonCause, None),
     ("Each of `limits`", HourLimit, None),
     ("`exercise`", Exercise, None),
     ("`operation`", Operation, None),

@@ -10,28 +10,23 @@ Reliability Evaluation of Power Systems, 2nd ed., chapter 2, eq. 2.1).
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 
-import numpy as np
 from msgspec import Struct, structs
 
-from gridmuster.planning.adequacy import Floats, TwoState, outage_table
+from gridmuster.programs.firm import APART, WHOLE_KW, Mixture, mixture_of
 
 #: Power is counted in whole grains, rounded down, kW; the outage grid then is exact.
 GRAIN_KW: Final = 0.1
 #: Steps in a target beyond which the grid is coarser than the grain; outages are rounded up to it.
 MOST_STEPS: Final = 10_000
-#: Steps of the grid in a sum of sets that no target is known for.
-STEPS: Final = 2000
 #: Added to the score of a set that would run below its least load: such sets come last.
 LIGHT_LOAD: Final = 10.0
 #: Odds of failure that count as a whole share of unreliability.
 WORST_ODDS: Final = 0.1
 #: Sets named as next in line.
 MOST_IN_LINE: Final = 5
-#: Slack in comparisons of power, kW.
-WHOLE_KW: Final = 1e-9
 
 
 class Weights(Struct, frozen=True):
@@ -85,6 +80,8 @@ class Candidate(Struct, frozen=True):
         starts_share, fuel_share, permit_share: shares, see `Weights`.
         recent_h: hours it ran lately, h.
         light_load: its load would be below its least sustained load (wet stacking).
+        odds_by_state: probability that it delivers in each state of the common causes; none: as
+            ``odds``, whose mean they are.
     """
 
     device: str
@@ -106,6 +103,7 @@ class Candidate(Struct, frozen=True):
     permit_share: float
     recent_h: float
     light_load: bool
+    odds_by_state: tuple[float, ...] = ()
 
 
 class Chosen(Struct, frozen=True):
@@ -140,7 +138,8 @@ class Selection(Struct, frozen=True):
     """The sets for a target, in order.
 
     ``firm_kw`` is the power that is there with ``probability``; ``missing_kw`` what it lacks to
-    the target. Cost and fuel are those of giving the target, not of all that was called.
+    the target, ``target_odds`` the probability that the target is there all through the window.
+    Cost and fuel are those of giving the target, not of all that was called.
     ``in_line`` are the next sets, in order. ``fuel_l`` and ``fuel_m3`` are kept apart.
     """
 
@@ -153,6 +152,7 @@ class Selection(Struct, frozen=True):
     firm_95_kw: float
     firm_99_kw: float
     missing_kw: float
+    target_odds: float
     usd: float
     fuel_l: float
     fuel_m3: float
@@ -238,54 +238,6 @@ def _share(value: float, of: float) -> float:
     return value / of if of > 0.0 else 0.0
 
 
-def firm_kw(
-    sets: Iterable[tuple[float, float]], probability: float, step_kw: float | None = None
-) -> float:
-    """The most power that is there with a probability, kW.
-
-    Args:
-        sets: (kW, odds that it is there) of each set, independent of each other.
-        probability: at least this often, 0 to 1.
-        step_kw: step of the outage grid, kW; None: a small share of the sum.
-    """
-    units = [TwoState(kw, odds) for kw, odds in sets if kw > 0.0]
-    total_kw = sum(unit.capacity_kw for unit in units)
-    if not units:
-        return 0.0
-    table = outage_table(units, step_kw or max(total_kw / STEPS, WHOLE_KW))
-    return _quantile(table.probability, table.step_kw, total_kw, probability)
-
-
-def _quantile(odds: Floats, step_kw: float, total_kw: float, probability: float) -> float:
-    """Total less the smallest outage that is not exceeded with the probability, kW."""
-    # A sum of many small odds ends a few ulps below 1.
-    enough = np.cumsum(odds) >= probability - 1e-12
-    first = int(np.argmax(enough)) if bool(enough.any()) else len(odds) - 1
-    return max(total_kw - first * step_kw, 0.0)
-
-
-class _Firm:
-    """The distribution of the power of the sets taken so far."""
-
-    def __init__(self, step_kw: float) -> None:
-        self._step_kw = step_kw
-        self._odds = np.ones(1)
-        self.total_kw = 0.0
-
-    def add(self, kw: float, odds: float) -> None:
-        """One more set."""
-        jump = math.ceil(kw / self._step_kw - 1e-9)
-        grown = np.zeros(len(self._odds) + jump)
-        grown[: len(self._odds)] = odds * self._odds
-        grown[jump:] += (1.0 - odds) * self._odds
-        self._odds = grown
-        self.total_kw += kw
-
-    def firm_kw(self, probability: float) -> float:
-        """Power that is there with a probability, kW."""
-        return _quantile(self._odds, self._step_kw, self.total_kw, probability)
-
-
 def select(
     target_kw: float,
     probability: float,
@@ -293,6 +245,7 @@ def select(
     excluded: Sequence[Excluded] = (),
     weights: Weights = WEIGHTS["operating-expense"],
     called: Container[str] = (),
+    states: Sequence[float] = APART,
 ) -> Selection:
     """Choose sets in merit order until the target is firm with the probability.
 
@@ -306,6 +259,7 @@ def select(
         excluded: the others, with why; handed on.
         weights: what counts in the merit order.
         called: sets that are called already; they come first and are never dropped.
+        states: probability of each state of the common causes (`firm`).
 
     Returns:
         The selection; with too few candidates all of them, and what is missing.
@@ -316,7 +270,8 @@ def select(
     )
     room = {one.site: one.site_room_kw for one in candidates}
     step_kw = max(GRAIN_KW, target_kw / MOST_STEPS)
-    firm = _Firm(step_kw)
+    firm = Mixture(step_kw, states)
+    known = {one.device: one for one in candidates}
     taken: list[Chosen] = []
     line: list[Chosen] = []
     crowded: list[Excluded] = []
@@ -335,14 +290,18 @@ def select(
                 break
             line.append(made)
             continue
-        firm.add(kw, one.odds)
+        firm.add(kw, one.odds_by_state or one.odds)
         room[one.site] -= kw
         taken.append(made)
-    chosen = _needed(taken, called, target_kw, probability, step_kw)
+    spare_kw = firm.firm_kw(probability) - target_kw
+    chosen = _needed(taken, called, spare_kw)
     kept = {one.device for one in chosen}
     line = [*(one for one in taken if one.device not in kept), *line]
-    chosen = _at_target(chosen, {one.device: one for one in candidates}, target_kw)
-    return _result(target_kw, probability, chosen, line, [*excluded, *crowded], step_kw)
+    chosen = _at_target(chosen, known, target_kw)
+    there = mixture_of(
+        ((one.kw, known[one.device].odds_by_state or one.odds) for one in chosen), states, step_kw
+    )
+    return _result(target_kw, probability, chosen, line, [*excluded, *crowded], there)
 
 
 def _chosen(one: Candidate, kw: float, score: float) -> Chosen:
@@ -392,13 +351,9 @@ def _least_kw(one: Chosen, candidate: Candidate) -> float:
 def _needed(
     taken: list[Chosen],
     called: Container[str],
-    target_kw: float,
-    probability: float,
-    step_kw: float,
+    spare_kw: float,
 ) -> list[Chosen]:
-    """Those of the sets that the target needs, in order."""
-    pairs = [(one.kw, one.odds) for one in taken]
-    spare_kw = firm_kw(pairs, probability, step_kw) - target_kw
+    """Those of the sets that the target needs, in order; spare is what is firm beyond it, kW."""
     kept = []
     for one in reversed(taken):
         if one.kw <= spare_kw and one.device not in called:
@@ -414,20 +369,20 @@ def _result(
     chosen: list[Chosen],
     line: list[Chosen],
     excluded: list[Excluded],
-    step_kw: float,
+    there: Mixture,
 ) -> Selection:
-    pairs = [(one.kw, one.odds) for one in chosen]
-    firm = firm_kw(pairs, probability, step_kw)
+    firm = there.firm_kw(probability)
     return Selection(
         target_kw,
         probability,
         tuple(chosen),
-        sum(kw for kw, _ in pairs),
-        sum(kw * odds for kw, odds in pairs),
+        sum(one.kw for one in chosen),
+        sum(one.kw * one.odds for one in chosen),
         firm,
-        firm_kw(pairs, 0.95, step_kw),
-        firm_kw(pairs, 0.99, step_kw),
+        there.firm_kw(0.95),
+        there.firm_kw(0.99),
         max(target_kw - firm, 0.0),
+        there.odds_of(target_kw),
         sum(one.usd for one in chosen),
         sum(one.fuel for one in chosen if not one.gas),
         sum(one.fuel for one in chosen if one.gas),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from gridmuster.safety.context import Context
-from gridmuster.safety.permits import use_stop_h
+from gridmuster.safety.permits import STOP_FRACTION, use_stop_h
 from gridmuster.signals import Purpose
 
 
@@ -41,12 +41,12 @@ def _all(context: Context, purpose: Purpose) -> list[HoursLeft]:
         return []
     found = []
     if limits.permit_stop_h is not None:
-        words = "hours a calendar year"
+        words = f"{limits.permit_stop_h / STOP_FRACTION:g} h a calendar year"
         if context.permit_used_h is None:
             return [HoursLeft(0.0, 0.0, limits.permit_stop_h, f"{words}, use not known")]
         found.append(_left(context.permit_used_h, limits.permit_stop_h, words))
     if purpose is Purpose.EMERGENCY_ALERT and limits.alert_stop_h is not None:
-        words = "emergency-alert hours a calendar year"
+        words = f"{limits.alert_stop_h / STOP_FRACTION:g} h of alerts a calendar year"
         found.append(_left(context.alert_used_h, limits.alert_stop_h, words))
     for use in context.window_uses:
         if use.limit.counts(purpose):
