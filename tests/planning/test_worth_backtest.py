@@ -76,9 +76,12 @@ def stated(given: MarketHistory, delay_s: int = 0, ahead: int = 0) -> Issued:
     made = market([given], span(41, DAYS), delay_s)
     if ahead:
         made = Market({name: peeking(one, ahead) for name, one in made.records.items()}, made.span)
-    told, runs = made.outlook("made", STORE), made.run_outlook("made", ENGINE)
+    told = made.outlook("made", STORE)
     first, end = made.rows("made")
-    numbers = [told.acted[None], told.worth.T, runs.begin[None], runs.further[None]]
+    numbers = [told.acted[None], told.worth.T]
+    if delay_s == 0 and not ahead:
+        runs = made.run_outlook("made", ENGINE)
+        numbers += [runs.begin[None], runs.further[None]]
     return Issued(made.records["made"].start_ms[first:end], np.concatenate(numbers))
 
 

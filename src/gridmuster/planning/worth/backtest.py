@@ -24,7 +24,7 @@ from gridmuster.planning.worth.runterms import RunTerms
 from gridmuster.planning.worth.storeterms import StoreTerms
 
 #: Days between two lessons.
-RELEARN_DAYS = 182
+RELEARN_DAYS = 183
 
 Told = Callable[[str, int, int], None]
 
