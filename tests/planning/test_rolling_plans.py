@@ -166,3 +166,19 @@ def test_a_run_is_not_begun_when_hours_or_fuel_or_maintenance_end_it_too_soon() 
         assert violations(case, rules) == violations(case, answer) == []
     free = solve(problem(area(1, 60.0), [unit("engine", 1, min_up_s=1800.0)]))
     assert free.commitment["engine"] == [1]
+
+
+@pytest.mark.parametrize("lacks_l, goes_on", [(0.0, 1), (2.5e-6, 1), (0.1, 0)])
+def test_a_run_is_not_cut_short_for_what_a_solver_rounds(lacks_l: float, goes_on: int) -> None:
+    """An interval at minimum burns 2.25 l; a plan before left it 2.5e-6 l less than that."""
+    engine = unit(
+        "engine",
+        4,
+        min_up_s=1800.0,
+        initial_on=True,
+        initial_s=900.0,
+        initial_kw=30.0,
+        fuel_left=2.25 - lacks_l,
+    )
+    answer = solve(problem(area(4, 0.0, export_limit_kw=[200.0] * 4), [engine]))
+    assert answer.commitment["engine"] == [goes_on, 0, 0, 0]

@@ -11,6 +11,7 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 
 from gridmuster.planning.linear import INF, Floats, Ints
@@ -18,6 +19,11 @@ from gridmuster.planning.objectives import Costs, UnitCosts
 from gridmuster.planning.problem import PlanProblem, PlanUnit, RunWindow
 from gridmuster.planning.starting import WHOLE, Starts, due_interval, lead_intervals, starts_of
 from gridmuster.units import SECONDS_PER_HOUR
+
+#: Fuel that the tolerance of the solver of an earlier plan may have taken of what a run of it must
+#: still last, l or m3: a feasibility tolerance of 1e-6 on rows of some hundred l, and no more than
+#: any gauge overlooks.
+LAST_DROP = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,7 @@ def _single(
     width, keep = _widths(unit, state)
     fuel = np.asarray(unit.segment_fuel_per_kwh, dtype=float)
     min_fuel = unit.no_load_fuel_per_h + _at_minimum(unit, fuel, state)
+    unit = _with_last_drop(unit, min_fuel * step_h, state)
     held_on = min(state.held_on, _affordable(unit, state.allowed, min_fuel * step_h, step_h))
     swing = float(np.max(state.max_kw - state.min_kw, initial=0.0))
     spread = float(state.max_kw.max() - np.min(state.min_kw, where=state.allowed, initial=INF))
@@ -179,6 +186,16 @@ def _single(
         tail=np.maximum(counts + state.up - problem.count, 0),
         kept_fuel=_kept_fuel(unit, min_fuel * step_h, held_on, state),
     )
+
+
+def _with_last_drop(unit: PlanUnit, fuel: Floats, state: _State) -> PlanUnit:
+    """The unit with what its run must still last, where a solver's tolerance is all that lacks."""
+    if unit.fuel_left is None or not state.held_on:
+        return unit
+    need = float(fuel[: state.held_on].sum()) + state.held_beyond * float(fuel[-1])
+    if unit.fuel_left < need <= unit.fuel_left + LAST_DROP:
+        return msgspec.structs.replace(unit, fuel_left=need)
+    return unit
 
 
 def _kept_fuel(unit: PlanUnit, fuel: Floats, held_on: int, state: _State) -> float:
