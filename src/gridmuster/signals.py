@@ -364,8 +364,8 @@ class ProgramSignal(Struct, frozen=True, omit_defaults=True):
     It counts from ``from_ms`` (None: now) until ``until_ms`` (None: no end is known). ``power_kw``
     is what is asked for (None: as much as the program gives), ``level`` the emergency level,
     ``reserve_mw`` the grid's reserve. ``rank`` orders events of one program, the smallest first.
-    ``alert_asserted``: the sender puts on record that the five conditions of an emergency alert
-    hold (40 CFR 63.6640(f)(4)(ii)). ``remarks`` tell what of the sender's message was left out.
+    ``import_limit_kw`` asks for what keeps the area's import below it. ``remarks`` tell what of
+    the sender's message was left out.
     """
 
     program: Id
@@ -375,10 +375,9 @@ class ProgramSignal(Struct, frozen=True, omit_defaults=True):
     power_kw: Annotated[float, Meta(gt=0.0, le=MAX_POWER_KW)] | None = None
     level: Alert | None = None
     reserve_mw: NonNegative | None = None
-    price_usd_per_mwh: PriceUsd | None = None
     purpose: Purpose | None = None
     rank: Count = 0
-    alert_asserted: bool = False
+    import_limit_kw: NonNegative | None = None
     withdrawn: bool = False
     remarks: tuple[str, ...] = ()
 

@@ -148,11 +148,21 @@ class ProgramDesk:
                 snapshot.now_ms,
                 grid.frequency_hz if grid is not None and live else None,
                 None if grid is None else grid.alert,
+                status.need_kw - status.generation_kw + self._called_kw(area.id, snapshot),
             )
             for program in area.programs.all:
                 watch = self.memory.watches.setdefault(program.id, Watch())
                 found += asks(program, watch, sensed)
         return sorted(found, key=order_of)
+
+    def _called_kw(self, area_id: str, snapshot: Snapshot) -> float:
+        """What the sets give that are called in an area, kW."""
+        return sum(
+            max(reading.power_kw, 0.0)
+            for device in self._activations.memory.holds
+            if self._fleet.area_of_device(device).id == area_id
+            and (reading := snapshot.readings.get(device)) is not None
+        )
 
     def _persons(self) -> list[Request]:
         """What persons activated, as requests that come before all others."""
@@ -268,11 +278,12 @@ def _order(name: str, request: Request, power_kw: float, now_ms: int) -> Operato
         request.until_ms,
         request.purpose,
         request.probability,
-        request.alert_asserted,
+        request.local_need is not None,
         request.light_load,
         tag=request.tag,
         sites=request.sites,
         feeder=request.feeder,
+        local_need=request.local_need,
     )
     return OperatorRequest(
         name,

@@ -9,7 +9,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from gridmuster.fleet.devices import FleetId, Part
+from gridmuster.fleet.part import FleetId, Part
+from gridmuster.starts import LocalNeed
 
 #: Least length of a call, s: the least time on of most engines (`domain.md` section 1).
 RUN_S = 1800
@@ -36,6 +37,32 @@ class Program(Part):
     )
 
 
+class Conditions(Part):
+    """The five conditions of an emergency engine's 50 paid hours, as the operator asserts them.
+
+    40 CFR 63.6640(f)(4)(ii), (A) to (E); stored with each start.
+    """
+
+    dispatched_by: str = Field(
+        min_length=1, max_length=200, description="local balancing authority or network operator"
+    )
+    averts: str = Field(
+        min_length=1, max_length=200, description="which voltage collapse or line overload"
+    )
+    protocol: str = Field(
+        min_length=1, max_length=200, description="reliability standard or guideline followed"
+    )
+    serves: str = Field(
+        min_length=1, max_length=200, description="the site itself or which part of the network"
+    )
+    recorded_by: str = Field(min_length=1, max_length=200, description="who keeps the record of it")
+
+    @property
+    def asserted(self) -> LocalNeed:
+        """The same as it goes with a start."""
+        return LocalNeed(**self.model_dump())
+
+
 class GridAlert(Program):
     """Power at each level of the grid operator's emergency alert (NERC EEA1 to EEA3)."""
 
@@ -47,9 +74,8 @@ class GridAlert(Program):
     eea1_kw: float = Field(default=0.0, ge=0, description="asked at EEA1, kW; 0: nothing")
     eea2_kw: float = Field(default=0.0, ge=0, description="asked at EEA2, kW; 0: as at EEA1")
     eea3_kw: float = Field(default=0.0, ge=0, description="asked at EEA3, kW; 0: as at EEA2")
-    conditions_asserted: bool = Field(
-        default=False,
-        description="puts on record that the five conditions of 40 CFR 63.6640(f)(4)(ii) hold",
+    conditions: Conditions | None = Field(
+        default=None, description="the five conditions of 40 CFR 63.6640(f)(4)(ii); None: not held"
     )
     run_s: int = Field(default=RUN_S, ge=0, description="least length of a call, s")
     open_s: int = Field(
@@ -104,12 +130,50 @@ class Webhook(Program):
     purpose: Literal["demand", "emergency_alert"] = Field(
         default="demand", description="legal basis of its starts"
     )
-    conditions_asserted: bool = Field(
-        default=False,
-        description="puts on record that the five conditions of 40 CFR 63.6640(f)(4)(ii) hold",
+    conditions: Conditions | None = Field(
+        default=None, description="the five conditions of 40 CFR 63.6640(f)(4)(ii); None: not held"
     )
     open_s: int = Field(
         default=14_400, gt=0, description="how long a signal without an end counts, s"
+    )
+
+
+class OpenAdr(Program):
+    """Power for events of an OpenADR 3 VTN; the center is the VEN and polls it over HTTP."""
+
+    kind: ClassVar[str] = "openadr"
+
+    priority: int = Field(
+        default=60, ge=0, le=99, description="of requests at one time the highest comes first"
+    )
+    power_kw: float = Field(gt=0, description="most that is asked, kW")
+    vtn_url: str = Field(description="the VTN's address, like https://vtn.example/openadr3/3.0.1")
+    ven_name: str = Field(min_length=1, max_length=128, description="the center's name there")
+    vtn_program: str = Field(default="", description="programName there; empty: all")
+    targets: tuple[str, ...] = Field(
+        default=(), description="words of targets that mean this area, beside its id and the VEN"
+    )
+    client_id: str = Field(default="", description="OAuth client id; empty: a bearer token")
+    secret_env: str = Field(
+        default="", description="environment variable with the client's secret or the bearer token"
+    )
+    token_url: str = Field(default="", description="OAuth token endpoint; empty: the VTN's own")
+    scope: str = Field(default="", description="OAuth scopes to ask for, with spaces between")
+    poll_s: float = Field(default=30.0, ge=1, le=3600, description="real time between polls, s")
+    simple_shares: tuple[float, float, float] = Field(
+        default=(0.333, 0.667, 1.0), description="share of power_kw at SIMPLE 1, 2 and 3"
+    )
+    price_above_usd_per_mwh: float | None = Field(
+        default=None, description="asks when a PRICE is at least this, USD/MWh; None: never"
+    )
+    emergency_level: Literal["eea1", "eea2", "eea3"] = Field(
+        default="eea2", description="level meant by an ALERT_GRID_EMERGENCY that names none"
+    )
+    conditions: Conditions | None = Field(
+        default=None, description="the five conditions of 40 CFR 63.6640(f)(4)(ii); None: not held"
+    )
+    open_s: int = Field(
+        default=14_400, gt=0, description="how long an event without an end counts, s"
     )
 
 
@@ -129,7 +193,11 @@ class Programs(Part):
         default=(), description="power for signals posted to the API"
     )
 
+    openadr: tuple[OpenAdr, ...] = Field(
+        default=(), description="power for events of an OpenADR 3 VTN"
+    )
+
     @property
     def all(self) -> tuple[Program, ...]:
         """Every program, in the order of the kinds."""
-        return (*self.grid_alert, *self.frequency, *self.reserve, *self.webhook)
+        return (*self.grid_alert, *self.frequency, *self.reserve, *self.webhook, *self.openadr)

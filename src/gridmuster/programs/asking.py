@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
-from gridmuster.fleet.programs import Frequency, GridAlert, Program, Reserve, Webhook
+from gridmuster.fleet.programs import Frequency, GridAlert, OpenAdr, Program, Reserve, Webhook
 from gridmuster.programs.events import Event, at_level, most_of
 from gridmuster.programs.latch import Latch, Trip, step
 from gridmuster.programs.request import LEAST_KW, Request
 from gridmuster.signals import Alert, Purpose
+from gridmuster.starts import LocalNeed
 
 LEVELS: Final = (Alert.NONE, Alert.EEA1, Alert.EEA2, Alert.EEA3)
 
@@ -24,12 +25,14 @@ class Sensed(Struct, frozen=True):
         now_ms: the moment, ms.
         frequency_hz: of the utility, Hz.
         alert: the grid operator's level of emergency.
+        net_kw: what the area would draw without the sets that are called, kW.
     """
 
     area: str
     now_ms: int
     frequency_hz: float | None = None
     alert: Alert | None = None
+    net_kw: float | None = None
 
 
 class Watch(Struct):
@@ -137,7 +140,7 @@ def _grid_alert(program: GridAlert, watch: Watch, sensed: Sensed) -> list[Reques
     level = None if sensed.alert is None else float(LEVELS.index(sensed.alert))
     watch.latch = step(watch.latch, trip, sensed.now_ms, level)
     found = [
-        _told(program, event, sensed, Purpose.EMERGENCY_ALERT, program.conditions_asserted)
+        _told(program, event, sensed, Purpose.EMERGENCY_ALERT, _need(program))
         for event in watch.events.values()
     ]
     if watch.latch.asks(sensed.now_ms):
@@ -149,7 +152,7 @@ def _grid_alert(program: GridAlert, watch: Watch, sensed: Sensed) -> list[Reques
             at_level(program, last),
             Purpose.EMERGENCY_ALERT,
             f"the grid operator declared {last.value.upper()}",
-            alert_asserted=program.conditions_asserted,
+            local_need=_need(program),
         )
         found.append(request)
     return found
@@ -158,9 +161,27 @@ def _grid_alert(program: GridAlert, watch: Watch, sensed: Sensed) -> list[Reques
 def _webhook(program: Webhook, watch: Watch, sensed: Sensed) -> list[Request]:
     purpose = Purpose(program.purpose)
     return [
-        _told(program, event, sensed, purpose, program.conditions_asserted)
-        for event in watch.events.values()
+        _told(program, event, sensed, purpose, _need(program)) for event in watch.events.values()
     ]
+
+
+def _openadr(program: OpenAdr, watch: Watch, sensed: Sensed) -> list[Request]:
+    found = []
+    for event in watch.events.values():
+        purpose = event.signal.purpose or Purpose.DEMAND
+        request = _told(program, event, sensed, purpose, _need(program))
+        limit_kw = event.signal.import_limit_kw
+        if limit_kw is not None:
+            if sensed.net_kw is None:
+                continue
+            over_kw = min(max(sensed.net_kw - limit_kw, 0.0), request.power_kw)
+            request = structs.replace(request, power_kw=over_kw)
+        found.append(request)
+    return found
+
+
+def _need(program: GridAlert | Webhook | OpenAdr) -> LocalNeed | None:
+    return None if program.conditions is None else program.conditions.asserted
 
 
 def _latched(
@@ -177,7 +198,7 @@ def _latched(
 
 
 def _told(
-    program: Program, event: Event, sensed: Sensed, purpose: Purpose, asserted: bool
+    program: Program, event: Event, sensed: Sensed, purpose: Purpose, local_need: LocalNeed | None
 ) -> Request:
     signal = event.signal
     most_kw = most_of(program, signal)
@@ -192,7 +213,7 @@ def _told(
         f"{level}event {signal.event} of {event.actor}{said}",
         key=f"{program.id}/{signal.event}",
         rank=signal.rank,
-        alert_asserted=asserted or signal.alert_asserted,
+        local_need=local_need,
     )
 
 
@@ -201,4 +222,5 @@ _KINDS: Final[dict[str, Callable[[Any, Watch, Sensed], list[Request]]]] = {
     Reserve.kind: _reserve,
     GridAlert.kind: _grid_alert,
     Webhook.kind: _webhook,
+    OpenAdr.kind: _openadr,
 }

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from gridmuster.clock import iso
-from gridmuster.fleet.programs import GridAlert, Program, Reserve, Webhook
+from gridmuster.fleet.programs import GridAlert, OpenAdr, Program, Reserve, Webhook
 from gridmuster.signals import Alert, ProgramSignal
 from gridmuster.units import MS_PER_S
 
@@ -42,12 +42,14 @@ class Event(Struct, frozen=True):
 
 def open_s(program: Program) -> int:
     """How long an event without an end counts, s."""
-    return program.open_s if isinstance(program, GridAlert | Webhook | Reserve) else 0
+    if isinstance(program, GridAlert | Webhook | Reserve | OpenAdr):
+        return program.open_s
+    return 0
 
 
 def hears(program: Program) -> str:
     """Why a program hears no signals; empty when it does."""
-    if isinstance(program, GridAlert | Webhook | Reserve):
+    if isinstance(program, GridAlert | Webhook | Reserve | OpenAdr):
         return ""
     return f"program {program.id} hears no signals; it watches {WATCHES[program.kind]}"
 
@@ -120,7 +122,7 @@ def most_of(program: Program, signal: ProgramSignal) -> float:
     """The most that a program gives for a signal, kW."""
     if isinstance(program, GridAlert):
         return at_level(program, signal.level)
-    return program.power_kw if isinstance(program, Webhook | Reserve) else 0.0
+    return program.power_kw if isinstance(program, Webhook | Reserve | OpenAdr) else 0.0
 
 
 def at_level(program: GridAlert, level: Alert | None) -> float:

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from gridmuster.signals import Purpose
+from gridmuster.starts import LocalNeed
 
 #: Priority of what a person activated: before every program's.
 PERSON_PRIORITY = 100
@@ -41,7 +42,7 @@ class Request(Struct, frozen=True):
         purpose: legal basis of its starts.
         reason: why, in words.
         rank: order among requests of equal priority, the smallest first.
-        alert_asserted: the conditions of an emergency alert are on record.
+        local_need: the conditions of an emergency alert that are on record; None: they are not.
         feeder: only sites on this feeder; empty: all.
         tag: only sites with this tag; empty: all.
         sites: only these sites; empty: all.
@@ -60,7 +61,7 @@ class Request(Struct, frozen=True):
     purpose: Purpose
     reason: str
     rank: int = 0
-    alert_asserted: bool = False
+    local_need: LocalNeed | None = None
     feeder: str = ""
     tag: str = ""
     sites: tuple[str, ...] = ()

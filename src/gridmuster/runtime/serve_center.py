@@ -28,6 +28,7 @@ from gridmuster.runtime.past import JournalPast
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.recovery import rebuild
 from gridmuster.runtime.solving import Solver
+from gridmuster.runtime.ven import run_vens
 from gridmuster.signals import Frame
 from gridmuster.store.journal import Journal
 from gridmuster.store.records import Kind
@@ -121,10 +122,14 @@ async def run_center(
         log.info("center", id=options.center_id, api=server.url, journal=options.journal_url)
         if ready is not None:
             ready(center, server.url)
+        vens = asyncio.create_task(run_vens(options.fleet, center, options.clock), name="vens")
         try:
             with _stop_on_signals(center):
                 await center.run(options.until_ms)
         finally:
+            vens.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await vens
             await server.stop()
             await bus.stop()
         return center
