@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from gridmuster.center.config import CenterConfig
 from gridmuster.center.emitted import EmittedBook, EmittedMemory
 from gridmuster.center.first_look import first_problem
 from gridmuster.center.operation import start_power_kw
+from gridmuster.center.planmemory import PlanMemory
+from gridmuster.center.planner import Planner
+from gridmuster.center.sources import SourceBook
 from gridmuster.clock import IntervalGrid, parse_iso
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
@@ -173,6 +178,29 @@ def test_a_plan_stays_below_a_days_cap() -> None:
     assert violations(capped, plan) == []
     assert plan.emission_kg["co2"] <= 150.0 + 1e-3
     assert sum(plan.commitment["set"]) < sum(solve(free, LIMITS).commitment["set"])
+
+
+def test_a_long_start_under_way_is_no_power_yet() -> None:
+    reading = DeviceReading("set", DeviceState.STARTING, available_kw=200.0, fuel_level=400.0)
+    case = first_problem(fleet(), parse_iso(START), readings={"set": reading})
+    (unit,) = case.units
+    assert not unit.initial_on
+    assert unit.starting_s == 0.0
+    assert unit.initial_s >= unit.min_down_s
+    plan = solve(case, LIMITS)
+    assert violations(case, plan) == []
+    assert plan.commitment["set"][:2] == [0, 0]
+
+
+def test_a_start_is_ordered_its_whole_lead_ahead() -> None:
+    plant = fleet()
+    case = first_problem(plant, parse_iso(START))
+    plan = structs.replace(solve(case, LIMITS), commitment={"set": [0] * 5 + [1] * 91})
+    planner = Planner(plant, CenterConfig(), PlanMemory(plan), SourceBook(plant))
+    ordered_ms = case.start_ms + 5 * 900_000 - 2_700_000
+    assert planner.now(ordered_ms).on == {"set": True}
+    assert planner.now(ordered_ms - 1000).on == {"set": False}
+    assert planner.now(case.start_ms + 6 * 900_000).on == {"set": True}
 
 
 def test_links_and_maintenance_bind_the_plan_of_a_day() -> None:

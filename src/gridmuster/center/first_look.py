@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import structs
 
@@ -24,7 +24,12 @@ from gridmuster.signals import DeviceReading, DeviceState, SiteReport, Supply
 from gridmuster.state.keeper import StateKeeper
 
 
-def first_problem(fleet: Fleet, start_ms: int, config: CenterConfig | None = None) -> PlanProblem:
+def first_problem(
+    fleet: Fleet,
+    start_ms: int,
+    config: CenterConfig | None = None,
+    readings: Mapping[str, DeviceReading] | None = None,
+) -> PlanProblem:
     """The planning problem of the day that begins at an instant.
 
     Tanks and stores are as the fleet file says, demand is the typical day of each end-user's
@@ -34,6 +39,7 @@ def first_problem(fleet: Fleet, start_ms: int, config: CenterConfig | None = Non
         fleet: the fleet.
         start_ms: when the day begins, ms; rounded down to the plan's step.
         config: step, count and margins; None: the center's own.
+        readings: what is known of devices by id; others are as the fleet file says.
     """
     config = config or CenterConfig()
     state = CoreState()
@@ -43,7 +49,7 @@ def first_problem(fleet: Fleet, start_ms: int, config: CenterConfig | None = Non
     outlook = Outlook(fleet, state.planning.outlook)
     keeper = StateKeeper(fleet, config.stale_s, state.plant)
     for site in fleet.sites:
-        keeper.take_report(_report(fleet, site, grid.start_ms), grid.start_ms)
+        keeper.take_report(_report(fleet, site, grid.start_ms, readings or {}), grid.start_ms)
     snapshot = keeper.freeze(grid.start_ms, lambda user: outlook.demand_kw(user, grid.start_ms))
     calls = CallBook(state.calls, state.commitment, config.start_grace_s)
     for device in fleet.devices:
@@ -63,7 +69,9 @@ def first_problem(fleet: Fleet, start_ms: int, config: CenterConfig | None = Non
     return structs.replace(made, links=links, emission_caps=caps)
 
 
-def _report(fleet: Fleet, site: Site, at_ms: int) -> SiteReport:
+def _report(
+    fleet: Fleet, site: Site, at_ms: int, readings: Mapping[str, DeviceReading]
+) -> SiteReport:
     return SiteReport(
         site=site.id,
         at_ms=at_ms,
@@ -73,7 +81,9 @@ def _report(fleet: Fleet, site: Site, at_ms: int) -> SiteReport:
         frequency_hz=60.0,
         voltage_pu=1.0,
         poi_kw=-site.backup_load_kw,
-        devices=tuple(_reading(device) for device in fleet.devices_of_site[site.id]),
+        devices=tuple(
+            readings.get(device.id) or _reading(device) for device in fleet.devices_of_site[site.id]
+        ),
         backup_load_kw=site.backup_load_kw,
     )
 

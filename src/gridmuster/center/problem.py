@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gridmuster.center.calls import FAILED_STATES, CallBook
+from gridmuster.center.calls import FAILED_STATES, LONG_S, CallBook
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.memory import CoreState
 from gridmuster.center.operation import longest_rest_s, operation_of
@@ -201,7 +201,8 @@ class ProblemMaker:
             initial_on=on,
             # What is starting had rested as long as it must when it was told to.
             initial_s=settled_s if starting else min(in_state_s, settled_s),
-            starting_s=in_state_s if starting else None,
+            # When its start began is not known of what was seen starting first.
+            starting_s=(in_state_s if in_state_s < LONG_S else 0.0) if starting else None,
             initial_kw=max(reading.power_kw, 0.0) if on else 0.0,
             ramp_kw_per_s=device.ramp_fraction_per_s * device.rated_kw,
             start_delay_s=device.start_s + device.sync_s,
