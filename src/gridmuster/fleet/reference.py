@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from gridmuster.fleet import programs
 from gridmuster.fleet.book import DEVICE_CLASSES
 from gridmuster.fleet.causes import CommonCause
 from gridmuster.fleet.devices import (
@@ -64,6 +65,14 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]]
     ("`border`", Border, None),
     ("`connection`", Connection, None),
     ("Each of `feeders`", Feeder, None),
+    ("`programs`", programs.Programs, None),
+    ("Each program, whatever its kind", programs.Program, None),
+    ("Each of `grid_alert`", programs.GridAlert, programs.Program),
+    ("Each of `frequency`", programs.Frequency, programs.Program),
+    ("Each of `reserve`", programs.Reserve, programs.Program),
+    ("Each of `webhook`", programs.Webhook, programs.Program),
+    ("Each of `openadr`", programs.OpenAdr, programs.Program),
+    ("`conditions` of a program", programs.Conditions, None),
     ("`line` of one piece", LineString, None),
     ("`line` of several pieces", MultiLineString, None),
     ("Each of `sites`", Site, None),
