@@ -6,21 +6,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
-from gridmuster.planning.cases.families import as_plan, as_start, families_of, narrowed
+from gridmuster.planning.cases.between import FamilyModel
+from gridmuster.planning.cases.families import as_plan, as_start
 from gridmuster.planning.cases.lane import STOP_S, RunLimits, WatchedRun
 from gridmuster.planning.cases.neighbourhoods import PlanSearch
 from gridmuster.planning.cases.partial import Classes
 from gridmuster.planning.cases.prices import Mix
-from gridmuster.planning.cases.tight import TightModel, build
 from gridmuster.planning.cases.windows import WindowBound
 from gridmuster.planning.linear import INF
 
 #: A window is about so long, h: a day, with one or two peaks.
 WINDOW_H = 24
-#: Cost of the best plan and room to it are taken so much wider, for rounding.
-SLACK = 1e-7
 #: A thread that has no window to solve looks again after so many s.
 AGAIN_S = 0.05
 
@@ -30,17 +26,19 @@ class BoundSide:
 
     Args:
         plans: the search for plans, asked for the best cost and plan.
+        family: the model of families of its case.
         mix: where prices stand.
         left_s: time left, s.
     """
 
-    def __init__(self, plans: PlanSearch, mix: Mix, left_s: Callable[[], float]) -> None:
+    def __init__(
+        self, plans: PlanSearch, family: FamilyModel, mix: Mix, left_s: Callable[[], float]
+    ) -> None:
         self._plans = plans
         self._case = plans.pricing.case
         self._mix = mix
         self._left_s = left_s
-        self._families = families_of(self._case)
-        self._model: TightModel | None = None
+        self._family = family
         self._run: WatchedRun | None = None
         self._windows: WindowBound | None = None
         self._stopped = threading.Event()
@@ -52,7 +50,7 @@ class BoundSide:
     @property
     def proved(self) -> bool:
         """Whether branch and bound came to its end and nothing was relaxed in its model."""
-        return self._proved and self._families.exact
+        return self._proved and self._family.families.exact
 
     def bound(self) -> float:
         """No plan costs less; -inf so long as nothing is known."""
@@ -65,12 +63,10 @@ class BoundSide:
 
     def take(self) -> Classes | None:
         """The last plan that branch and bound came upon, once; it may not keep every ramp."""
-        if self._run is None or self._model is None:
-            return None
-        values = self._run.take()
+        values = None if self._run is None else self._run.take()
         if values is None:
             return None
-        return as_plan(self._case, self._families, self._model, values)
+        return as_plan(self._case, self._family.families, self._family.model, values)
 
     def help(self) -> bool:
         """Solve one window in another thread, if there is one to solve and none is helped with."""
@@ -105,20 +101,19 @@ class BoundSide:
         self._thread.join(STOP_S)
 
     def _work(self) -> None:
-        self._model = model = build(self._families.case, fleet_rows=True)
         hours = self._case.hours
         windows = round(hours / WINDOW_H)
-        model = self._narrow(model)
+        model = self._family.narrowed(self._plans, self._mix)
         best = self._plans.best
-        start = None if best is None else as_start(self._families, model, best.plan)
-        limits = RunLimits(max(self._left_s(), 0.01), effort=0.05 if start is None else 0.0)
+        start = None if best is None else as_start(self._family.families, model, best.plan)
+        limits = RunLimits(max(self._left_s(), 0.01))
         if windows >= 2:
             limits = replace(limits, still_below=lambda: self._plans.cost)
         self._run = WatchedRun(model.arrays, start, limits)
         self._proved = not self._stopped.is_set() and self._run.run()
         if self._proved or windows < 2 or self._stopped.is_set():
             return
-        model = self._narrow(model)
+        model = self._family.narrowed(self._plans, self._mix)
         window = model.hour() * windows // hours
         self._windows = WindowBound(model.arrays, window, lambda: self._plans.cost, self._left_s)
         self._rounds(self._windows)
@@ -129,12 +124,3 @@ class BoundSide:
                 windows.stop()
             elif not windows.work():
                 self._stopped.wait(AGAIN_S)
-
-    def _narrow(self, model: TightModel) -> TightModel:
-        """The model without what no plan better than the best one has."""
-        cost = self._plans.cost
-        if not np.isfinite(cost):
-            return model
-        room = cost + SLACK * abs(cost) - self._mix.bound
-        regret = self._plans.pricing.regrets(self._mix.prices)
-        return replace(model, arrays=narrowed(self._families, model, regret, room))

@@ -29,8 +29,8 @@ class RunLimits:
         threads: threads of HiGHS.
         absolute_gap: gap at which to stop.
         effort: of looking for plans, as a share; HiGHS' ``mip_heuristic_effort``.
-        still_below: cost of the best plan known: the run ends when its bound stands still below
-            it; None to go on.
+        still_below: cost of the best plan known: the run ends when the gap between it and the
+            bound stands still; None to go on.
     """
 
     time_limit_s: float
@@ -59,7 +59,7 @@ class WatchedRun:
         self._found: Floats | None = None
         self._finished = False
         self._began_s = self._moved_s = stopwatch_s()
-        self._moved_to = -INF
+        self._left = INF
 
     def bound(self) -> float:
         """No plan costs less; -inf so long as nothing is known."""
@@ -123,8 +123,8 @@ class WatchedRun:
             return False
         now_s = stopwatch_s()
         left = self._limits.still_below() - bound
-        if bound > self._moved_to + STILL_GAIN * max(left, 0.0):
-            self._moved_to, self._moved_s = bound, now_s
+        if left < (1.0 - STILL_GAIN) * self._left:
+            self._left, self._moved_s = left, now_s
         patience_s = max(STILL_S, STILL_SHARE * (now_s - self._began_s))
         return now_s - self._moved_s > patience_s
 

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from gridmuster.clock import stopwatch_s
+from gridmuster.planning.cases.between import Between, family_model
 from gridmuster.planning.cases.bounding import BoundSide
 from gridmuster.planning.cases.case import Case, Schedule
 from gridmuster.planning.cases.families import Families, as_plan, as_start
@@ -39,6 +40,8 @@ WHOLE_CELLS = 60_000
 DIVE_CELLS = 8_000
 #: So many neighbourhoods in a row without a better plan are enough before branch and bound.
 IDLE = 12
+#: Hours around what is between relaxation and plan that are open too, one after the other.
+SPREADS_H = (0, 1, 2)
 #: Between two looks at what runs beside, s.
 POLL_S = 0.05
 
@@ -200,7 +203,15 @@ class _CaseSearch:
             self._beside(self._better, self._better)
         if self._over() or not self._worth_whole():
             return
-        self._side = BoundSide(self._plans, mix, self._left_s)
+        family = family_model(self._plans)
+        self._side = BoundSide(self._plans, family, mix, self._left_s)
+        between = Between(self._plans, family, mix, self._worth_s)
+        for spread_h in SPREADS_H:
+            self._listen()
+            if self._over() or self._side.finished():
+                break
+            if between.turn(spread_h):
+                self._say("between")
         self._better()
 
     def _first_plans(self, search: PriceSearch, mix: Mix) -> None:
