@@ -17,6 +17,7 @@ from benchmarks import (
     market,
     plan,
     price_decision,
+    year,
 )
 from benchmarks.rows import Benchmark, Row, as_dicts, machine, table, write_page
 
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "live": live.keep_up,
     "latency": live.latency,
     "console": console.run,
+    "year": year.run,
 }
 
 
@@ -53,14 +55,17 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"which: {', '.join(BENCHMARKS)}; default: all")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--write", type=Path, help="write the page of figures here")
+    parser.add_argument("--sites", type=int, default=year.SITES, help="towers of `year`")
+    parser.add_argument("--days", type=float, default=year.DAYS, help="length of `year`")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    chosen = {**BENCHMARKS, "year": lambda: year.run(arguments.sites, arguments.days)}
     found: dict[str, list[Row]] = {}
     for name in arguments.names or BENCHMARKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        found[name] = BENCHMARKS[name]()
+        found[name] = chosen[name]()
         if arguments.write is not None:
             write_page(arguments.write, {name: found[name]}, "python3 dev.py bench")
     rows = [row for part in found.values() for row in part]

@@ -19,6 +19,9 @@ def simulate(
     hours: Annotated[
         float | None, typer.Option(min=0.1, max=8784.0, help="hours from the year's first on")
     ] = None,
+    hardship: Annotated[
+        float, typer.Option(min=0.1, max=50.0, help="times as much goes wrong as in a usual year")
+    ] = 1.0,
     state: Annotated[
         Path | None, typer.Option(help="folder for the journal; default: a new one")
     ] = None,
@@ -35,7 +38,7 @@ def simulate(
     if journal.exists():
         raise typer.BadParameter(f"{journal} exists; give a new folder", param_hint="--state")
     loaded = load_fleet(fleet)
-    found = run_simulate(SimulateCall(loaded, year, seed, hours, journal))
+    found = run_simulate(SimulateCall(loaded, year, seed, hours, hardship, journal))
     text = found.as_json()
     if report is not None:
         report.write_text(text + "\n", encoding="utf-8")

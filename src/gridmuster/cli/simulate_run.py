@@ -29,6 +29,7 @@ class SimulateCall:
     year: int
     seed: int
     hours: float | None
+    hardship: float
     journal: Path
 
     @property
@@ -109,7 +110,9 @@ def run_simulate(call: SimulateCall) -> Simulated:
     Raises:
         JournalError: when the journal cannot be written or read.
     """
-    options = YearOptions(call.fleet, call.year, call.seed, call.length_h, call.journal)
+    options = YearOptions(
+        call.fleet, call.year, call.seed, call.length_h, call.journal, hardship=call.hardship
+    )
     console = Console(stderr=True)
     started_s = last_s = monotonic_s()
     with Progress(

@@ -47,6 +47,8 @@ class YearOptions:
         seed: of weather, demand, prices and faults.
         hours: length, h.
         journal: the journal's file; must not exist.
+        first_day: day of the year on which it begins, 0 to 365.
+        hardship: times as many outages, price events and faults as in a usual year.
     """
 
     fleet: Fleet
@@ -54,11 +56,14 @@ class YearOptions:
     seed: int
     hours: float
     journal: Path
+    first_day: int = 0
+    hardship: float = 1.0
 
     @property
     def start_ms(self) -> int:
         """The first instant, ms."""
-        return parse_iso(f"{self.year}-01-01T00:00:00+00:00")
+        first_ms = parse_iso(f"{self.year}-01-01T00:00:00+00:00")
+        return first_ms + self.first_day * 24 * MS_PER_HOUR
 
 
 def run_year(options: YearOptions, told: Callable[[PacedLockstep], None]) -> PacedLockstep:
@@ -75,8 +80,9 @@ def run_year(options: YearOptions, told: Callable[[PacedLockstep], None]) -> Pac
         JournalError: when the journal exists with another run, or cannot be written.
     """
     fleet, start_ms = options.fleet, options.start_ms
-    scenario = year_scenario(fleet, start_ms, options.hours, options.seed)
-    world = World(neglected(fleet, options.seed), start_ms, options.seed, scenario)
+    seed, hardship = options.seed, options.hardship
+    scenario = year_scenario(fleet, start_ms, options.hours, seed, hardship)
+    world = World(neglected(fleet, seed, hardship), start_ms, seed, scenario)
     people = People(world, fleet.sites[0].time_zone, options.seed)
     staff = Staff(fleet, people, start_ms)
     clock = VirtualClock(start_ms)

@@ -64,17 +64,18 @@ NEGLECTED_MTTF_H: Final = 48.0 / math.log(2.0)
 NEGLECTED_FAIL_TO_START: Final = 0.05
 
 
-def neglected(fleet: Fleet, seed: int) -> Fleet:
+def neglected(fleet: Fleet, seed: int, hardship: float = 1.0) -> Fleet:
     """The fleet as it truly is: some of its sets are worse than anybody knows.
 
     Args:
         fleet: the fleet as its owner knows it.
         seed: chooses them.
+        hardship: times as many as usual.
     """
     dice = stream(seed, "neglected")
     devices: list[Device] = []
     for device in fleet.devices:
-        if isinstance(device, Generator) and dice.random() < NEGLECTED_SHARE:
+        if isinstance(device, Generator) and dice.random() < NEGLECTED_SHARE * hardship:
             worse = device.reliability.model_copy(
                 update={"mttf_h": NEGLECTED_MTTF_H, "fail_to_start": NEGLECTED_FAIL_TO_START}
             )
@@ -92,13 +93,15 @@ class _Calendar:
         hours: its length, h.
         zone: IANA zone of its months and hours.
         seed: of all draws.
+        hardship: times as many as usual.
     """
 
-    def __init__(self, start_ms: int, hours: float, zone: str, seed: int) -> None:
+    def __init__(self, start_ms: int, hours: float, zone: str, seed: int, hardship: float) -> None:
         self._start_ms = start_ms
         self._hours = hours
         self._zone = zone
         self._seed = seed
+        self._hardship = hardship
 
     def dice(self, *path: str) -> random.Random:
         """A stream of draws for one purpose."""
@@ -109,13 +112,14 @@ class _Calendar:
     ) -> Iterator[int]:
         """Instants of a Poisson process, ms, with a weight of each month."""
         most = max(months, default=1.0)
-        at_h = dice.expovariate(a_year * most / HOURS_A_YEAR)
+        per_h = a_year * self._hardship * most / HOURS_A_YEAR
+        at_h = dice.expovariate(per_h)
         while at_h < self._hours:
             at_ms = self._start_ms + int(at_h * MS_PER_HOUR)
             weight = months[local(at_ms, self._zone).month - 1] / most if months else 1.0
             if dice.random() < weight:
                 yield at_ms
-            at_h += dice.expovariate(a_year * most / HOURS_A_YEAR)
+            at_h += dice.expovariate(per_h)
 
 
 class _Span(TypedDict):
@@ -127,7 +131,9 @@ def _span(at_ms: int, hours: float) -> _Span:
     return _Span(at=iso(at_ms), until=iso(at_ms + max(int(hours * MS_PER_HOUR), 1000)))
 
 
-def year_scenario(fleet: Fleet, start_ms: int, hours: float, seed: int) -> Scenario:
+def year_scenario(
+    fleet: Fleet, start_ms: int, hours: float, seed: int, hardship: float = 1.0
+) -> Scenario:
     """A year's faults and events.
 
     Args:
@@ -135,9 +141,10 @@ def year_scenario(fleet: Fleet, start_ms: int, hours: float, seed: int) -> Scena
         start_ms: its first instant, ms.
         hours: its length, h.
         seed: of everything in it; each site, meter and set has draws of its own.
+        hardship: times as many outages, price events and faults as in a usual year.
     """
     zone = fleet.sites[0].time_zone
-    calendar = _Calendar(start_ms, hours, zone, seed)
+    calendar = _Calendar(start_ms, hours, zone, seed, hardship)
     events: list[Event] = [
         *_outages(fleet, calendar),
         *_scarcity(calendar, zone),

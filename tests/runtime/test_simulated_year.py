@@ -1,0 +1,49 @@
+"""A short piece of a simulated year: faults of a hundred days in two, judged by the journal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gridmuster.cli.main import build
+from gridmuster.fleet.save import write_fleet
+from gridmuster.fleet.towers import generate_towers
+from gridmuster.report.yearly import report_year
+from gridmuster.runtime.replay import replay
+from gridmuster.runtime.year import YearOptions, run_year
+from gridmuster.store.journal import Journal
+
+
+def test_a_harsh_stretch_breaks_no_rule_and_replays(tmp_path: Path) -> None:
+    path = tmp_path / "year.journal"
+    options = YearOptions(generate_towers(6, 3), 2025, 3, 20.0, path, 120, 40.0)
+    plant = run_year(options, lambda _: None)
+    report, year = report_year(str(path))
+    assert report.invariant_violations == 0
+    assert year.promises_broken == 0
+    assert year.exercises_unexplained == 0
+    assert report.outages >= 3
+    assert report.starts >= 3
+    assert set(plant.cycles) >= {4, 300}
+    assert sum(step_s * count for step_s, count in plant.cycles.items()) == 20 * 3600
+    with Journal.open(str(path), read_only=True) as journal:
+        assert replay(journal).difference is None
+
+
+def test_the_command_tells_what_came_of_it(tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    write_fleet(generate_towers(2, 1), fleet, tables=False)
+    arguments = ["simulate", str(fleet), "--hours", "1", "--seed", "3"]
+    arguments += ["--state", str(tmp_path / "run"), "--json"]
+    done = CliRunner().invoke(build("simulate"), arguments)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["report"]["invariant_violations"] == 0
+    assert told["year"]["promise_h"] == pytest.approx(1.0 * told["year"]["promises"], rel=0.15)
+    assert sum(int(s) * n for s, n in told["cycles_by_step_s"].items()) == 3600
+    again = CliRunner().invoke(build("simulate"), arguments)
+    assert again.exit_code == 2
+    assert "exists" in again.output
