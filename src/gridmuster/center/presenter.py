@@ -168,6 +168,9 @@ def _area(
         planned_import_kw=planned_import_kw,
         planned_kw_by_type=by_type_kw,
         forecast_price_usd_per_mwh=_price_ahead(area, planner, first),
+        forecast_price_low_usd_per_mwh=_usd_per_mwh(memory.price_low_usd_per_kwh, area, first),
+        forecast_price_high_usd_per_mwh=_usd_per_mwh(memory.price_high_usd_per_kwh, area, first),
+        price_source=memory.price_source.get(area.id),
         rates=rates.rates(area, snapshot, status, decision.shortfall_kw),
     )
 
@@ -177,6 +180,10 @@ def _price_ahead(area: Area, planner: Planner, first: int) -> list[float]:
     adder = 0.0 if area.connection is None else area.connection.import_adder_usd_per_mwh
     price_usd_per_kwh = planner.memory.price_usd_per_kwh.get(area.id, [])[first:]
     return [round(price * KW_PER_MW - adder, 2) for price in price_usd_per_kwh]
+
+
+def _usd_per_mwh(usd_per_kwh: dict[str, list[float]], area: Area, first: int) -> list[float]:
+    return [round(price * KW_PER_MW, 2) for price in usd_per_kwh.get(area.id, [])[first:]]
 
 
 def _planned(

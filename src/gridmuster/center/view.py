@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from gridmuster.forecast.told import PriceSource
+
 
 class Mode(StrEnum):
     """What the center is doing.
@@ -72,6 +74,9 @@ class AreaView(Struct, frozen=True):
     planned_import_kw: list[float]
     planned_kw_by_type: dict[str, list[float]] = {}
     forecast_price_usd_per_mwh: list[float] = []
+    forecast_price_low_usd_per_mwh: list[float] = []
+    forecast_price_high_usd_per_mwh: list[float] = []
+    price_source: PriceSource | None = None
     rates: AreaRates | None = None
 
 

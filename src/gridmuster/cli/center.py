@@ -5,13 +5,43 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gridmuster.cli.clock_option import ClockOption, parse_clock
 
+if TYPE_CHECKING:
+    from gridmuster.runtime.market import MarketOptions
+
 app = typer.Typer()
+
+OidcOption = Annotated[
+    Path | None, typer.Option(help="sign-in with the company's account: its settings (YAML)")
+]
+NoticesOption = Annotated[
+    Path | None, typer.Option(help="where alarms are told: webhooks and e-mail (YAML)")
+]
+HistoryOption = Annotated[
+    list[Path] | None,
+    typer.Option(help="past prices to forecast from (Parquet, CSV); may be given again"),
+]
+MappingOption = Annotated[
+    str, typer.Option(help="how they are read: a file or a preset; else found by columns")
+]
+AreaOption = Annotated[str, typer.Option(help="the market's area the fleet is in")]
+ScarcityOption = Annotated[
+    float, typer.Option(help="price that counts as scarcity, USD/MWh", min=1.0)
+]
+
+
+def _market(
+    files: list[Path] | None, mapping: str, area: str, shift_ms: int, scarce: float
+) -> MarketOptions | None:
+    """The history to forecast from; None: none was given."""
+    from gridmuster.runtime.market import MarketOptions
+
+    return MarketOptions(tuple(files), mapping, area, shift_ms, scarce) if files else None
 
 
 @app.command("center")
@@ -30,23 +60,12 @@ def center(
     tokens: Annotated[Path | None, typer.Option(help="folder of the API's tokens")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="certificate of the API, PEM")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="private key of the API, PEM")] = None,
-    oidc: Annotated[
-        Path | None, typer.Option(help="sign-in with the company's account: its settings (YAML)")
-    ] = None,
-    notices: Annotated[
-        Path | None, typer.Option(help="where alarms are told: webhooks and e-mail (YAML)")
-    ] = None,
-    market_history: Annotated[
-        list[Path] | None,
-        typer.Option(help="past prices to forecast from (Parquet, CSV); may be given again"),
-    ] = None,
-    market_mapping: Annotated[
-        str, typer.Option(help="how they are read: a file or a preset; else found by columns")
-    ] = "",
-    market_area: Annotated[str, typer.Option(help="the market's area the fleet is in")] = "",
-    scarcity: Annotated[
-        float, typer.Option(help="price that counts as scarcity, USD/MWh", min=1.0)
-    ] = 200.0,
+    oidc: OidcOption = None,
+    notices: NoticesOption = None,
+    market_history: HistoryOption = None,
+    market_mapping: MappingOption = "",
+    market_area: AreaOption = "",
+    scarcity: ScarcityOption = 200.0,
     market_shift_ms: Annotated[int, typer.Option(hidden=True)] = 0,
     api_url_file: Annotated[Path | None, typer.Option(hidden=True)] = None,
     clock: ClockOption = "",
@@ -62,7 +81,6 @@ def center(
     from gridmuster.console.server import Tls
     from gridmuster.fleet.load import load_fleet
     from gridmuster.runtime.center import LiveCenter
-    from gridmuster.runtime.market import MarketOptions
     from gridmuster.runtime.serve_center import CenterOptions, run_center
 
     plant_clock = parse_clock(clock)
@@ -73,10 +91,6 @@ def center(
     )
     if (tls_cert is None) != (tls_key is None):
         raise typer.BadParameter("--tls-cert and --tls-key go together")
-    market = None
-    if market_history:
-        files = tuple(market_history)
-        market = MarketOptions(files, market_mapping, market_area, market_shift_ms, scarcity)
     options = CenterOptions(
         fleet=load_fleet(fleet),
         broker_url=broker,
@@ -91,7 +105,7 @@ def center(
         tls=None if tls_cert is None or tls_key is None else Tls(tls_cert, tls_key),
         entry=Entry(oidc=None if oidc is None else Oidc(load_oidc(oidc))),
         notices=None if notices is None else load_notices(notices),
-        market=market,
+        market=_market(market_history, market_mapping, market_area, market_shift_ms, scarcity),
     )
 
     def ready(center: LiveCenter, url: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from gridmuster.console.planfields import PLAN_FIELDS
+from gridmuster.console.pricefields import PRICE_FIELDS
 from gridmuster.console.reportfields import REPORT_FIELDS
 
 #: By ``Type.field``, or by ``field`` where it means the same everywhere.
 FIELDS: Final[dict[str, str]] = {
     **PLAN_FIELDS,
+    **PRICE_FIELDS,
     **REPORT_FIELDS,
     "at_ms": "plant time, ms since 1970-01-01T00:00:00Z",
     "fleet": "id of the fleet",

@@ -24,6 +24,7 @@ from gridmuster.center.view import (
     PlantView,
 )
 from gridmuster.console.sitestates import SITES_TOPIC, SitesMessage
+from gridmuster.forecast.told import PriceSource
 from gridmuster.units import MS_PER_S
 
 #: A comment is sent when there was nothing else for so long, s; proxies and clients then know
@@ -91,6 +92,9 @@ class ForecastRow(Struct, frozen=True):
     planned_import_kw: list[float]
     planned_kw_by_type: dict[str, list[float]] = {}
     forecast_price_usd_per_mwh: list[float] = []
+    forecast_price_low_usd_per_mwh: list[float] = []
+    forecast_price_high_usd_per_mwh: list[float] = []
+    price_source: PriceSource | None = None
 
 
 class DeviceRow(Struct, frozen=True):
@@ -243,6 +247,9 @@ def forecast_row(area: AreaView) -> ForecastRow:
         area.planned_import_kw,
         area.planned_kw_by_type,
         area.forecast_price_usd_per_mwh,
+        area.forecast_price_low_usd_per_mwh,
+        area.forecast_price_high_usd_per_mwh,
+        area.price_source,
     )
 
 

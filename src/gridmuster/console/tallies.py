@@ -20,6 +20,7 @@ from gridmuster.center.view import DeviceView, PlantView
 from gridmuster.clock import monotonic_s
 from gridmuster.console.access import SecuredRoute, needs
 from gridmuster.console.auth import Role
+from gridmuster.console.priceclasses import PriceClass, outlook, price_classes
 from gridmuster.console.problems import unknown_subject
 from gridmuster.console.reading import feed_of
 from gridmuster.console.schema import answer
@@ -69,6 +70,7 @@ class Tallies(Struct, frozen=True):
     area: str
     rows: list[TallyRow]
     steps: list[CostStep]
+    classes: list[PriceClass] = []
 
 
 @runtime_checkable
@@ -143,7 +145,10 @@ def tally(view: PlantView, area: str, merit_usd_per_kwh: Mapping[str, float]) ->
         TallyRow(kind, state, int(number), round(power_kw, 1), round(rated_kw, 1))
         for (kind, state), (number, power_kw, rated_kw) in sorted(counts.items())
     ]
-    return Tallies(view.at_ms, area, rows, _told(steps))
+    areas = [one for one in view.areas if not area or one.id == area]
+    devices = [device for device in view.devices if not area or device.area == area]
+    classes = price_classes(devices, merit_usd_per_kwh, outlook(view, areas))
+    return Tallies(view.at_ms, area, rows, _told(steps), classes)
 
 
 def _price(steps: _Steps, usd_per_mwh: float, device: DeviceView) -> None:
