@@ -20,8 +20,10 @@ from gridmuster.forecast.market.leak import Issued, leaks
 from gridmuster.forecast.market.wallclock import MS_PER_DAY
 from gridmuster.planning.worth import learning, runlearning
 from gridmuster.planning.worth.backtest import Market, Span, market
-from gridmuster.planning.worth.prices import PriceRecord, delayed, price_record
+from gridmuster.planning.worth.learning import studies
+from gridmuster.planning.worth.prices import PriceRecord, delayed, price_record, reaching
 from gridmuster.planning.worth.runterms import RunTerms
+from gridmuster.planning.worth.storechoice import StoreState, choose, choose_now
 from gridmuster.planning.worth.storeterms import StoreTerms
 from gridmuster.planning.worth.trees import Boosting, grow
 
@@ -103,6 +105,30 @@ def test_a_planted_look_ahead_is_caught() -> None:
     at_ms = START_MS + 42 * MS_PER_DAY + 7 * HOUR_MS
     (found,) = leaks(known, partial(stated, ahead=1), [at_ms])
     assert found.issue_ms == at_ms
+
+
+def test_a_center_that_decides_now_chooses_as_the_backtest_does() -> None:
+    """Prices up to now and the day-ahead prices published by now: the same numbers."""
+    whole = history()
+    now_ms = START_MS + 42 * MS_PER_DAY + 15 * HOUR_MS
+    real, ahead = whole.column("rt_price"), whole.column("da_price")
+    seen, told = (now_ms - START_MS) // real.step_ms, 44 * 24
+    cut = {
+        "rt_price": replace(real, values=real.values[:seen], known_ms=real.known_ms[:seen]),
+        "da_price": replace(ahead, values=ahead.values[:told], known_ms=ahead.known_ms[:told]),
+    }
+    live = reaching(replace(whole, columns=cut), "rt_price", now_ms)
+    then, now = price_record(whole, "rt_price", 1800), price_record(live, "rt_price", 1800)
+    made, own = studies([then], STORE)[0], studies([now], STORE)[0]
+    model = learning.learn([made], STORE, now_ms)
+    row = then.at(now_ms)
+    expected = model.outlook(made, np.array([row]))
+    state = StoreState(250.0, 500.0)
+    choice = choose_now(state, STORE, model, own, now_ms)
+    acted, worth = float(expected.acted[0]), expected.worth[0]
+    assert choice == choose(state, STORE, acted, worth, then.step_h)
+    assert now.newest[now.at(now_ms)] == row - 1
+    assert now.known_end[now.at(now_ms)] == then.known_end[row]
 
 
 def test_the_delay_says_which_price_is_acted_on() -> None:

@@ -13,6 +13,9 @@ from gridmuster.units import MS_PER_HOUR
 
 #: Days whose mean at the same time stands in for a published price where a market has none.
 USUAL_DAYS = 7
+#: Hours beyond now that are laid out for a choice to be made now: published prices reach no
+#: further than the end of tomorrow.
+ROOM_H = 37
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,29 @@ def finest(history: MarketHistory) -> str:
     return min(found, key=lambda name: history.columns[name].step_s)
 
 
+def reaching(history: MarketHistory, column: str, now_ms: int) -> MarketHistory:
+    """The same history with room for the intervals to come, of which other prices are published.
+
+    A center that decides now lays out this one and asks for the interval that begins.
+
+    Args:
+        history: of an area, up to now.
+        column: the real-time price.
+        now_ms: the instant, ms.
+    """
+    own = history.column(column)
+    more = -(-(now_ms + ROOM_H * MS_PER_HOUR - own.end_ms) // own.step_ms)
+    if more <= 0:
+        return history
+    wider = replace(
+        own,
+        values=np.concatenate([own.values, np.full(more, np.nan)]),
+        known_ms=np.concatenate([own.known_ms, np.full(more, NEVER)]),
+        _not_later=[],
+    )
+    return replace(history, columns={**history.columns, column: wider})
+
+
 def price_record(history: MarketHistory, column: str, delay_s: int) -> PriceRecord:
     """Lay a history out by interval.
 
@@ -127,7 +153,7 @@ def price_record(history: MarketHistory, column: str, delay_s: int) -> PriceReco
         raise PlanningError(f"{column}: step {own.step_s} s does not divide the hour")
     start_ms = own.starts_ms()
     seen = _filled(own.values)
-    newest = _known(own, start_ms) - 1
+    newest = np.minimum(_known(own, start_ms) - 1, np.arange(len(start_ms)))
     ahead = history.columns.get("da_price")
     if ahead is not None and ahead.ahead:
         reference, known_end = _published(ahead, own, start_ms)
@@ -167,8 +193,12 @@ def _published(ahead: Column, own: Column, start_ms: Ints) -> tuple[Floats, Ints
 
 def _known(column: Column, issue_ms: Ints) -> Ints:
     """How many intervals from the first on were all known at each issue; gaps keep none back."""
+    given = np.flatnonzero(column.known_ms != NEVER)
+    if not len(given):
+        return np.zeros(len(issue_ms), np.int64)
     none = np.iinfo(np.int64).min
-    known_ms = np.maximum.accumulate(np.where(column.known_ms == NEVER, none, column.known_ms))
+    told = column.known_ms[: given[-1] + 1]
+    known_ms = np.maximum.accumulate(np.where(told == NEVER, none, told))
     return np.searchsorted(known_ms, issue_ms, side="right").astype(np.int64)
 
 

@@ -80,17 +80,19 @@ def choose_run(
     return RunChoice(run, gain, reason)
 
 
-def choose_run_now(state: RunState, terms: RunTerms, model: RunModel, own: RunStudy) -> RunChoice:
-    """Choose for the interval that begins: the last one of a record.
+def choose_run_now(
+    state: RunState, terms: RunTerms, model: RunModel, own: RunStudy, now_ms: int
+) -> RunChoice:
+    """Choose for the interval that begins.
 
     Args:
         state: of the engine.
         terms: of the engine.
         model: what was learnt for its kind.
-        own: the area's record up to now.
+        own: the area's record up to now; `prices.reaching` gives it room for what is to come.
+        now_ms: beginning of the interval, ms.
     """
-    rows = np.array([len(own.record.start_ms) - 1])
-    begin, further = model.expected(own, rows)
+    begin, further = model.expected(own, np.array([own.record.at(now_ms)]))
     return choose_run(state, terms, float(begin[0]), float(further[0]), own.record.step_s)
 
 

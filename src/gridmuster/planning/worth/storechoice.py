@@ -99,17 +99,19 @@ def choose(
     return StoreChoice(power_kw, energy_kwh, buy_below, sell_above, price, reason)
 
 
-def choose_now(state: StoreState, terms: StoreTerms, model: StoreModel, own: Study) -> StoreChoice:
-    """Choose for the interval that begins: the last one of a record.
+def choose_now(
+    state: StoreState, terms: StoreTerms, model: StoreModel, own: Study, now_ms: int
+) -> StoreChoice:
+    """Choose for the interval that begins.
 
     Args:
         state: of the store.
         terms: of the store.
         model: what was learnt for its kind.
-        own: the area's record up to now.
+        own: the area's record up to now; `prices.reaching` gives it room for what is to come.
+        now_ms: beginning of the interval, ms.
     """
-    rows = np.array([len(own.record.start_ms) - 1])
-    told: Outlook = model.outlook(own, rows)
+    told: Outlook = model.outlook(own, np.array([own.record.at(now_ms)]))
     return choose(state, terms, float(told.acted[0]), told.worth[0], own.record.step_h)
 
 
