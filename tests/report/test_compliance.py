@@ -17,10 +17,13 @@ from gridmuster.cli.journal import app
 from gridmuster.clock import parse_iso
 from gridmuster.fleet.devices import Every, Exercise
 from gridmuster.fleet.model import Fleet
+from gridmuster.fleet.operation import Emission, Operation
 from gridmuster.report import report_journal
 from gridmuster.report.compliance import EngineYear, report_compliance
+from gridmuster.report.compliancepage import compliance_page
 from gridmuster.report.compliancetext import compliance_tables
 from gridmuster.signals import CycleRecord, DeviceState, Order, Purpose, StartRecord
+from gridmuster.starts import LocalNeed
 
 #: Half an hour before the year ends; the tiny fleet's sites are on UTC.
 START_MS = parse_iso("2026-12-31T23:30:00Z")
@@ -43,7 +46,18 @@ def drilled() -> Fleet:
 def over_new_year(craft: Craft) -> None:
     """The diesel runs on demand from 23:30 to 00:30: 1 h, 100 kWh and 35 l, half in each year."""
     craft.cycle(craft.report("tanked", diesel={"produced_kwh": 1.0, "fuel_used": 1.0, "starts": 1}))
-    start = StartRecord("diesel", Order.RUN, "plan", ALERT, "balance", "none left")
+    need = LocalNeed("ERCOT", "feeder 7", "NERC EOP-011", "the site", "kim")
+    start = StartRecord(
+        "diesel",
+        Order.RUN,
+        "plan",
+        ALERT,
+        "balance",
+        "none left",
+        asked_by="kim <kim@grid>",
+        limits=("permit: 1.0 of 90.0 h used", "starts: 1 of 6 in 24 h"),
+        local_need=need,
+    )
     craft.decide(
         CycleRecord(craft.next_ms, "c1", 1, 1, "normal", starts=(start,)),
         craft.command("tanked", run("diesel", 100.0, Purpose.DEMAND)),
@@ -99,6 +113,48 @@ def test_a_run_over_new_year_is_cut_in_two(new_year: Path) -> None:
     assert new.used_before_h == 0.0
     assert new.left_h == pytest.approx(500.0 - new.run_h)
     assert old.nox_kg is None
+
+
+def test_a_start_is_kept_with_who_asked_and_what_was_asserted(new_year: Path) -> None:
+    found = report_compliance(str(new_year), 2026)
+    start = next(one for one in found.engines if one.device == "diesel").start_log[0]
+    assert start.asked_by == "kim <kim@grid>"
+    assert start.limits[0] == "permit: 1.0 of 90.0 h used"
+    assert start.local_need is not None and start.local_need.missing() == ()
+    row = next(csv.DictReader(StringIO(compliance_tables(found)["starts.csv"])))
+    assert (row["asked_by"], row["dispatched_by"]) == ("kim <kim@grid>", "ERCOT")
+    assert (row["protocol"], row["recorded_by"]) == ("NERC EOP-011", "kim")
+    assert row["limits"] == "permit: 1.0 of 90.0 h used; starts: 1 of 6 in 24 h"
+
+
+def test_the_page_for_paper_holds_every_engine_and_nothing_that_runs(new_year: Path) -> None:
+    found = report_compliance(str(new_year))
+    page = compliance_page(found)
+    for one in found.engines:
+        assert f"<h2>{one.device}, {one.year}</h2>" in page
+    assert page.count("<section>") == page.count("</section>") == len(found.engines)
+    assert "kim &lt;kim@grid&gt;" in page and "<kim" not in page
+    assert "<script" not in page and "http" not in page and "src=" not in page
+    assert "break-inside: avoid" in page and "NOx</td><td>not known" in page
+
+
+def test_nitrogen_oxides_are_fuel_times_the_rate_of_the_file(tmp_path: Path) -> None:
+    """0.02 kg a litre: 35 l are 0.7 kg."""
+    fleet = tiny_fleet()
+    emits = Operation(emissions=(Emission(pollutant="nox", kg_per_fuel=0.02),))
+    devices = tuple(
+        one.model_copy(update={"operation": emits}) if one.id == "diesel" else one
+        for one in fleet.devices
+    )
+    craft = Craft(tmp_path / "journal", START_MS, fleet.model_copy(update={"devices": devices}))
+    over_new_year(craft)
+    craft.finish()
+    found = engines(tmp_path / "journal")
+    nox_kg = [found["diesel", year].nox_kg or 0.0 for year in (2026, 2027)]
+    assert sum(nox_kg) == pytest.approx(0.7, abs=1e-3)
+    assert found[GEN, 2026].nox_kg is None
+    page = compliance_page(report_compliance(str(tmp_path / "journal"), 2026))
+    assert f"{nox_kg[0]:,.2f} kg" in page
 
 
 def test_the_years_add_up_to_the_report(new_year: Path, bad_run: Run) -> None:

@@ -23,10 +23,31 @@ from gridmuster.cli.watch import (
     seconds_of,
 )
 from gridmuster.signals import Action, Purpose, Scope
+from gridmuster.starts import LocalNeed
 
 if TYPE_CHECKING:
     from gridmuster.console.activating import ActivationPreview
     from gridmuster.console.client import ApiClient
+
+DispatchedByOption = Annotated[
+    str, typer.Option(help="condition 1: the balancing authority or network operator that calls")
+]
+AvertsOption = Annotated[
+    str, typer.Option(help="condition 2: the voltage collapse or overload that is averted")
+]
+ProtocolOption = Annotated[
+    str, typer.Option(help="condition 3: the reliability standard or guideline followed")
+]
+ServesOption = Annotated[
+    str, typer.Option(help="condition 4: the site itself, or the part of the local network")
+]
+RecordedByOption = Annotated[str, typer.Option(help="condition 5: who keeps the record of it")]
+ProbabilityOption = Annotated[
+    float, typer.Option(min=0.5, max=0.9999, help="how sure the power must be")
+]
+PurposeOption = Annotated[
+    Purpose, typer.Option("--purpose", help="legal basis: what the sets run for")
+]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -48,16 +69,17 @@ def activate(
     tag: Annotated[str, typer.Option("--tag", help="only sites with this tag")] = "",
     feeder: Annotated[str, typer.Option("--feeder", help="only sites on this feeder")] = "",
     site: Annotated[list[str] | None, typer.Option("--site", help="only this site; repeat")] = None,
-    purpose: Annotated[
-        Purpose, typer.Option("--purpose", help="legal basis: what the sets run for")
-    ] = Purpose.DEMAND,
-    probability: Annotated[
-        float, typer.Option(min=0.5, max=0.9999, help="how sure the power must be")
-    ] = 0.95,
+    purpose: PurposeOption = Purpose.DEMAND,
+    probability: ProbabilityOption = 0.95,
     alert_asserted: Annotated[
         bool,
         typer.Option("--alert-asserted", help="the five conditions of an emergency alert hold"),
     ] = False,
+    dispatched_by: DispatchedByOption = "",
+    averts: AvertsOption = "",
+    protocol: ProtocolOption = "",
+    serves: ServesOption = "",
+    recorded_by: RecordedByOption = "",
     no_light_load: Annotated[
         bool, typer.Option("--no-light-load", help="no set below its least load")
     ] = False,
@@ -91,6 +113,8 @@ def activate(
         "polygon": [] if polygon is None else ring_of(polygon),
         "reason": reason,
     }
+    if alert_asserted:
+        body["local_need"] = _local_need(dispatched_by, averts, protocol, serves, recorded_by)
     if begin:
         body["from"] = moment(begin, "--from")
     if until:
@@ -98,6 +122,20 @@ def activate(
     else:
         body["for_s"] = seconds_of(lasting)
     _activate(body, dry_run, yes, url, token_file, ca, json)
+
+
+def _local_need(*words: str) -> dict[str, str]:
+    """The five conditions, all of which are to be said."""
+    names = LocalNeed.__struct_fields__
+    need = dict(zip(names, words, strict=True))
+    missing = [f"--{name.replace('_', '-')}" for name in names if not need[name].strip()]
+    if missing:
+        raise typer.BadParameter(
+            f"the five conditions of 40 CFR 63.6640(f)(4)(ii) are asserted in words: "
+            f"say also {', '.join(missing)}",
+            param_hint="--alert-asserted",
+        )
+    return need
 
 
 def _activate(

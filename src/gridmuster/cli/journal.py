@@ -55,6 +55,12 @@ def report(
     csv: Annotated[
         Path | None, typer.Option(help="Write CSV files into this folder, with --compliance.")
     ] = None,
+    settlement: Annotated[
+        bool, typer.Option("--settlement", help="What each activation delivered; with --csv too.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page for paper to this file, with --compliance.")
+    ] = None,
 ) -> None:
     """Report what happened, from the journal alone; exit code 1 when an invariant was broken.
 
@@ -67,10 +73,13 @@ def report(
         if from_ is not None or until is not None or by is not None:
             typer.echo("error: --compliance goes with neither --from, --until nor --by", err=True)
             raise typer.Exit(EXIT_BROKEN)
-        _compliance(journal, year, csv, as_json, out)
+        _compliance(journal, year, csv, html, as_json, out)
         return
-    if year is not None or csv is not None:
-        typer.echo("error: --year and --csv go with --compliance", err=True)
+    if settlement:
+        _settlement(journal, csv, as_json, out)
+        return
+    if year is not None or csv is not None or html is not None:
+        typer.echo("error: --year, --csv and --html go with --compliance", err=True)
         raise typer.Exit(EXIT_BROKEN)
     if from_ is not None or until is not None:
         _event(journal, from_, until, as_json, out)
@@ -90,7 +99,12 @@ def report(
 
 
 def _compliance(
-    journal: str, year: int | None, folder: Path | None, as_json: bool, out: Path | None
+    journal: str,
+    year: int | None,
+    folder: Path | None,
+    page: Path | None,
+    as_json: bool,
+    out: Path | None,
 ) -> None:
     """Report on engines, year by year."""
     from rich.console import Console
@@ -112,18 +126,47 @@ def _compliance(
         raise typer.Exit(EXIT_BROKEN)
     text = encode_compliance(found)
     _write(text, out)
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, table in compliance_tables(found).items():
-                (folder / name).write_text(table, "utf-8", newline="")
-        except OSError as error:
-            typer.echo(f"error: cannot write {folder}: {error.strerror}", err=True)
-            raise typer.Exit(EXIT_BROKEN) from error
+    if page is not None:
+        from gridmuster.report.compliancepage import compliance_page
+
+        _write(compliance_page(found), page)
+    _write_tables(compliance_tables(found), folder)
     if as_json:
         typer.echo(text)
     else:
         Console().print(render_compliance(found))
+
+
+def _settlement(journal: str, folder: Path | None, as_json: bool, out: Path | None) -> None:
+    """Report what activations delivered."""
+    import msgspec
+    from rich.console import Console
+
+    from gridmuster.report.settlement import report_settlement
+    from gridmuster.report.settlementtext import render_settlement, settlement_tables
+
+    with _progress("reading") as told:
+        found = report_settlement(journal, progress=told)
+    text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    _write(text, out)
+    _write_tables(settlement_tables(found), folder)
+    if as_json:
+        typer.echo(text)
+    else:
+        Console().print(render_settlement(found))
+
+
+def _write_tables(tables: dict[str, str], folder: Path | None) -> None:
+    """Write CSV files into a folder, when one is named."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in tables.items():
+            (folder / name).write_text(table, "utf-8", newline="")
+    except OSError as error:
+        typer.echo(f"error: cannot write {folder}: {error.strerror}", err=True)
+        raise typer.Exit(EXIT_BROKEN) from error
 
 
 def _event(

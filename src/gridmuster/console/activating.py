@@ -32,6 +32,7 @@ from gridmuster.signals import (
     Purpose,
     Scope,
 )
+from gridmuster.starts import LocalNeed
 from gridmuster.units import MS_PER_S
 
 #: Most sites that one request may list; more are named by a polygon, owner or tag.
@@ -55,6 +56,32 @@ class ActivatingPlant(Protocol):
     def activations(self) -> list[ActivationView]:
         """Activations under way and those just over, the latest first."""
         ...
+
+
+class LocalNeedBody(BaseModel):
+    """The five conditions under which an emergency engine may run for pay in a local emergency."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dispatched_by: str = Field(
+        min_length=1, max_length=200, description="the balancing authority or network operator"
+    )
+    averts: str = Field(
+        min_length=1, max_length=200, description="which voltage collapse or line overload"
+    )
+    protocol: str = Field(
+        min_length=1, max_length=200, description="which reliability standard is followed"
+    )
+    serves: str = Field(
+        min_length=1, max_length=200, description="the site, or which part of the local network"
+    )
+    recorded_by: str = Field(
+        min_length=1, max_length=200, description="who keeps the record of the dispatch"
+    )
+
+    def need(self) -> LocalNeed:
+        """What goes on record with every start."""
+        return LocalNeed(**self.model_dump())
 
 
 class ActivationCommand(Command):
@@ -96,7 +123,10 @@ class ActivationCommand(Command):
     alert_asserted: bool = Field(
         False,
         description="puts on record that the five conditions of an emergency alert hold "
-        "(40 CFR 63.6640(f)(4)(ii))",
+        "(40 CFR 63.6640(f)(4)(ii)); with local_need",
+    )
+    local_need: LocalNeedBody | None = Field(
+        None, description="the five conditions, each in words; null: none is asserted"
     )
     light_load: bool = Field(
         True, description="whether sets may run below their least load (wet stacking)"
@@ -115,6 +145,8 @@ class ActivationCommand(Command):
     def _one_end(self) -> Self:
         if (self.for_s is None) == (self.until is None):
             raise ValueError("give either for_s or until")
+        if self.alert_asserted and self.local_need is None:
+            raise ValueError("who asserts the conditions of an alert names all five in local_need")
         return self
 
     def activation(self, now_ms: int) -> Activation:
@@ -141,6 +173,7 @@ class ActivationCommand(Command):
             self.tag,
             self.sites,
             self.feeder,
+            None if self.local_need is None else self.local_need.need(),
         )
 
 

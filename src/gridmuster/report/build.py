@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from gridmuster.clock import iso
-from gridmuster.fleet.devices import PERMIT_CAP_H, Permit
+from gridmuster.fleet.devices import Permit
+from gridmuster.fleet.rules.permits import year_cap_h
 from gridmuster.report.books import Books
 from gridmuster.report.decisions import FALLBACK, OPTIMAL
 from gridmuster.report.figures import (
@@ -38,11 +39,12 @@ def unit_of(fuel: Fuel) -> str:
 
 
 def cap_h(permit: Permit) -> float | None:
-    """Hours a calendar year outside outages that a permit allows, h; None: no cap."""
-    caps = [
-        cap for cap in (PERMIT_CAP_H[permit.permit_class], permit.hours_cap_h) if cap is not None
-    ]
-    return min(caps) if caps else None
+    """Hours a calendar year outside outages that a permit allows, h; None: no cap.
+
+    Of a mean of years it is what the years before leave, as far as the fleet file tells of them.
+    """
+    own = permit.own_rules
+    return year_cap_h(permit, {} if own is None else {own.id: own})
 
 
 def build(books: Books, breaches: Sequence[Breach], counts: Mapping[int, int]) -> Report:

@@ -24,6 +24,7 @@ from gridmuster.report.machines import Machine, MachineBook
 from gridmuster.report.reordering import Straightener
 from gridmuster.report.source import Cycle, Progress, Session, stream
 from gridmuster.signals import Order, Purpose, SiteReport, StartRecord
+from gridmuster.starts import LocalNeed
 from gridmuster.store.journal import Journal
 from gridmuster.units import Fuel
 
@@ -41,18 +42,23 @@ CO2_KG_PER_UNIT: Final[dict[Fuel, float]] = {
 }
 #: Legal basis of hours in an outage of the site's utility, whatever the run began for.
 OUTAGE_BASIS: Final = "real outage: no hour limit"
+#: What the fleet file calls nitrogen oxides.
+NOX: Final = "nox"
 #: Decimals of amounts.
 DIGITS: Final = 3
 
 
 class StartEntry(Struct, frozen=True):
-    """One start that the center wrote down, and why."""
+    """One start that the center wrote down: why, who asked, and the conditions asserted for it."""
 
     at: str
     trigger: str
     legal_basis: str
     binding: str
     runner_up: str
+    asked_by: str = ""
+    limits: tuple[str, ...] = ()
+    local_need: LocalNeed | None = None
 
 
 class EngineYear(Struct, frozen=True):
@@ -62,7 +68,8 @@ class EngineYear(Struct, frozen=True):
     wrote down for the run (empty: none, as for a run that a site decided before it was seen).
     ``counted_h`` is what counts against the permit: all but real outages. ``used_before_h`` is the
     fleet file's ``hours_used_h``, in the year of the engine's first head; ``cap_h`` and ``left_h``
-    are None where there is no cap. ``nox_kg`` is None: fleet files have no rate of it.
+    are None where there is no cap. ``nox_kg`` is None where the fleet file has no rate of it
+    (``operation.emissions``, pollutant ``nox``).
     """
 
     year: int
@@ -150,7 +157,14 @@ class _Engine:
         self.turn(at_ms)
         self.basis = record.legal_basis
         entry = StartEntry(
-            iso(at_ms), record.trigger, record.legal_basis, record.binding, record.runner_up
+            iso(at_ms),
+            record.trigger,
+            record.legal_basis,
+            record.binding,
+            record.runner_up,
+            record.asked_by,
+            record.limits,
+            record.local_need,
         )
         self.starts.setdefault(self.year, []).append(entry)
 
@@ -291,7 +305,7 @@ class ComplianceBook:
             device=device.id,
             site=device.site,
             owner=site.owner if site is not None else "",
-            permit_class=device.permit.permit_class.value,
+            permit_class=device.permit.rules or device.permit.permit_class.value,
             hours_by_purpose=_rounded(hours),
             hours_by_basis=_rounded(_less(after.by_basis, before.by_basis)),
             run_h=round(run_h, DIGITS),
@@ -304,7 +318,7 @@ class ComplianceBook:
             fuel_unit=unit_of(device.fuel),
             produced_kwh=round(after.produced_kwh - before.produced_kwh, DIGITS),
             co2_kg=round(fuel * CO2_KG_PER_UNIT[device.fuel], DIGITS),
-            nox_kg=None,
+            nox_kg=_nox_kg(device, fuel),
             starts=int(after.starts - before.starts),
             failed_starts=int(after.failed_starts - before.failed_starts),
             start_log=tuple(engine.starts.get(year, ())),
@@ -332,6 +346,12 @@ def report_compliance(
         for item in stream(journal, progress):
             book.take(item)
     return book.compliance(year)
+
+
+def _nox_kg(device: Generator, fuel: float) -> float | None:
+    """NOx of burnt fuel at the rate that the fleet file tells, kg; None: it tells none."""
+    rates = [one.kg_per_fuel for one in device.operation.emissions if one.pollutant == NOX]
+    return round(fuel * rates[0], DIGITS) if rates else None
 
 
 def _less(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:

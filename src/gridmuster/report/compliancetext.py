@@ -11,13 +11,26 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from gridmuster.report.compliance import Compliance, EngineYear
+from gridmuster.report.compliance import Compliance, EngineYear, StartEntry
+from gridmuster.starts import LocalNeed
 
 #: Columns of `engines.csv`; each as in `EngineYear`.
 ENGINE_COLUMNS: Final = tuple(
     name
     for name in EngineYear.__struct_fields__
     if name not in ("hours_by_purpose", "hours_by_basis", "start_log", "exercise_log")
+)
+#: Columns of `starts.csv` before the five conditions that were asserted.
+START_COLUMNS: Final = (
+    "year",
+    "device",
+    "at",
+    "trigger",
+    "legal_basis",
+    "binding",
+    "runner_up",
+    "asked_by",
+    "limits",
 )
 #: A spreadsheet takes text that begins so for a formula.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -35,10 +48,10 @@ def compliance_tables(found: Compliance) -> dict[str, str]:
     """
     engines = found.engines
     return {
-        "engines.csv": _csv(
+        "engines.csv": csv_text(
             ENGINE_COLUMNS, ([getattr(one, name) for name in ENGINE_COLUMNS] for one in engines)
         ),
-        "hours.csv": _csv(
+        "hours.csv": csv_text(
             ("year", "device", "permit_class", "counted_by", "of", "hours_h"),
             (
                 (one.year, one.device, one.permit_class, by, name, hours_h)
@@ -47,15 +60,11 @@ def compliance_tables(found: Compliance) -> dict[str, str]:
                 for name, hours_h in hours.items()
             ),
         ),
-        "starts.csv": _csv(
-            ("year", "device", "at", "trigger", "legal_basis", "binding", "runner_up"),
-            (
-                (one.year, one.device, *msgspec.structs.astuple(start))
-                for one in engines
-                for start in one.start_log
-            ),
+        "starts.csv": csv_text(
+            (*START_COLUMNS, *LocalNeed.__struct_fields__),
+            (_start_row(one, start) for one in engines for start in one.start_log),
         ),
-        "exercises.csv": _csv(
+        "exercises.csv": csv_text(
             ("year", "device", "due", "met", "from", "until"),
             (
                 (one.year, one.device, entry.due, entry.met, entry.from_, entry.until)
@@ -66,7 +75,29 @@ def compliance_tables(found: Compliance) -> dict[str, str]:
     }
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _start_row(one: EngineYear, start: StartEntry) -> list[object]:
+    need = start.local_need or LocalNeed()
+    return [
+        one.year,
+        one.device,
+        start.at,
+        start.trigger,
+        start.legal_basis,
+        start.binding,
+        start.runner_up,
+        start.asked_by,
+        "; ".join(start.limits),
+        *msgspec.structs.astuple(need),
+    ]
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV (RFC 4180), safe for a spreadsheet.
+
+    Args:
+        header: names of the columns.
+        rows: a value for each column; None becomes an empty cell.
+    """
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(header)
