@@ -14,6 +14,7 @@ from gridmuster.compiled import compiled
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 #: Below any value: not possible.
 NO = -1e18
@@ -105,6 +106,52 @@ def gains(
         if further[t] > 0.0 if foresees else stays[t]:
             on[t] += further[t]
     return begin, further, off[0]
+
+
+@compiled
+def published_gains(
+    reference: Floats,
+    spans: Ints,
+    day: int,
+    start: int,
+    least: int,
+    lost_h: float,
+    cost: float,
+    start_usd: float,
+    step_h: float,
+) -> Floats:
+    """Gains of starting and of going on when the prices published ahead come true.
+
+    Args:
+        reference: published price of each interval.
+        spans: as for `kernels.look_ahead`.
+        day: intervals of a day.
+        start: see `committed`.
+        least: see `committed`.
+        lost_h: see `committed`.
+        cost: per MWh.
+        start_usd: per MW.
+        step_h: length of an interval, h.
+
+    Returns:
+        ``(2, intervals)``, USD/MW; zero outside the spans.
+    """
+    found = np.zeros((2, len(reference)))
+    for s in range(len(spans)):
+        first, end, known = spans[s]
+        path = np.empty(max(known, end) - first + day)
+        for i in range(len(path)):
+            j = first + i
+            while j >= known:
+                j -= day
+            path[i] = reference[max(j, 0)]
+        none = np.zeros(len(path), np.bool_)
+        begin, further, _ = gains(
+            path, none, none, True, start, least, lost_h, cost, start_usd, step_h
+        )
+        found[0, first:end] = begin[: end - first]
+        found[1, first:end] = further[: end - first]
+    return found
 
 
 @compiled

@@ -2,8 +2,11 @@
 
 The state is off, starting, bound by the least run, or free; the choice at each interval is to start
 and to go on. As for stores (`learning`), rounds of policy iteration judge the choices of the round
-before on the past, exactly, and regress what each start and each further interval gained on what
-was known. Long scarcity is rare: a handful of days decide. So several lots of trees are fitted,
+before on the past, exactly, and regress on what was known how far the gain of each start and of
+each further interval departed from what the published prices promised: where prices go beyond all
+that was seen, that promise is what remains.
+
+Long scarcity is rare: a handful of days decide. So several lots of trees are fitted,
 each without some stretches of the past, and a start must gain by the word of every lot, by at least
 a margin: the one that would have earned most, less its standard error, on the stretches each lot
 has not seen. Where no margin would have earned anything so, the engine is never started.
@@ -22,7 +25,7 @@ from gridmuster.forecast.market.history import Floats, Ints
 from gridmuster.planning.worth.inputs import Inputs, Matrix
 from gridmuster.planning.worth.kernels import trailing_most
 from gridmuster.planning.worth.prices import PriceRecord
-from gridmuster.planning.worth.runkernels import NO, follow, gains
+from gridmuster.planning.worth.runkernels import NO, follow, gains, published_gains
 from gridmuster.planning.worth.runterms import RunTerms
 from gridmuster.planning.worth.trees import Boosting, Trees, grow
 
@@ -51,11 +54,14 @@ class RunStudy:
         record: of an area.
         matrix: inputs of every choice.
         warm: whether prices are anywhere near the running cost.
+        published: gains of starting and of going on were the published prices to come true,
+            USD/MW, ``(2, intervals)``.
     """
 
     record: PriceRecord
     matrix: Matrix
     warm: Flags
+    published: Floats
 
 
 def run_study(record: PriceRecord, known: Inputs, terms: RunTerms) -> RunStudy:
@@ -89,10 +95,22 @@ def run_study(record: PriceRecord, known: Inputs, terms: RunTerms) -> RunStudy:
         soon = np.maximum(soon, ahead) if hours <= 2 else soon
     of_late = trailing_most(record.seen, per)[newest]
     warm = np.maximum(of_late, soon) > IN_QUESTION * cost
+    published = published_gains(
+        record.reference,
+        record.spans(),
+        record.day,
+        terms.start_steps(record.step_s),
+        terms.least_steps(record.step_s),
+        terms.lost_h,
+        cost,
+        terms.start_usd_per_mw,
+        record.step_h,
+    )
+    parts += list(published / (cost * terms.least_steps(record.step_s) * record.step_h))
     shown = np.arcsinh(3.0 * np.column_stack(parts)) / 3.0
     level = np.log(known.level / cost)[:, None]
     matrix = np.hstack([known.matrix, shown, level]).astype(np.float32)
-    return RunStudy(record, matrix, warm)
+    return RunStudy(record, matrix, warm, published)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +139,8 @@ class RunModel:
         further = np.full(len(rows), NO)
         near = np.flatnonzero(own.warm[rows])
         if len(near):
-            said = [lot.say(own.matrix[rows[near]]) for lot in self.lots]
+            base = own.published[:, rows[near]].T / self.scale_usd_per_mw
+            said = [base + lot.say(own.matrix[rows[near]]) for lot in self.lots]
             least = np.min([one[:, 0] for one in said], axis=0) * self.scale_usd_per_mw
             begin[near] = np.maximum(least - self.margin_usd_per_mw, NO)
             further[near] = np.mean([one[:, 1] for one in said], axis=0) * self.scale_usd_per_mw
@@ -165,7 +184,7 @@ def learn_runs(
         if told is not None:
             told("learning what starts gain", round_, ROUNDS + 1)
         lots = [_fit(lessons, outcomes, fold, scale) for fold in range(FOLDS)]
-        unseen = [_unseen(one, lots) for one in lessons]
+        unseen = [_unseen(one, lots, scale) for one in lessons]
         outcomes = [
             _gained(one, terms, said[0] > 0.0, said[1] > 0.0, False)
             for one, said in zip(lessons, unseen, strict=True)
@@ -174,13 +193,14 @@ def learn_runs(
     return RunModel(tuple(lots), scale, margin * scale, until_ms)
 
 
-def _unseen(one: _Lesson, lots: Sequence[Trees]) -> Floats:
+def _unseen(one: _Lesson, lots: Sequence[Trees], scale: float) -> Floats:
     """Gains of a start and of going on, each as expected by the lot that has not seen its day."""
     found = np.full((2, one.end - one.first), NO)
     for fold, lot in enumerate(lots):
         left = np.flatnonzero((one.fold == fold) & one.own.warm[one.first : one.end])
         if len(left):
-            found[:, left] = lot.say(one.own.matrix[one.first + left]).T
+            rows = one.first + left
+            found[:, left] = one.own.published[:, rows] / scale + lot.say(one.own.matrix[rows]).T
     return found
 
 
@@ -272,12 +292,13 @@ def _fit(
     for one, (begin, further) in zip(lessons, outcomes, strict=True):
         rows = one.rows[one.fold[one.rows - one.first] != left_out]
         matrix.append(one.own.matrix[rows])
-        both = np.column_stack([begin[rows - one.first], further[rows - one.first]]) / scale
-        gained.append(np.clip(both, -MOST_RUNS, MOST_RUNS))
+        both = np.column_stack([begin[rows - one.first], further[rows - one.first]])
+        departure = (both - one.own.published[:, rows].T) / scale
+        gained.append(np.clip(departure, -MOST_RUNS, MOST_RUNS))
     given = np.concatenate(matrix)
     if len(given) < 40:
         # Prices never came near the cost: nothing is expected of a start.
-        return grow(np.zeros((40, _width(lessons)), np.float32), np.full((40, 2), -1.0), SETTINGS)
+        return grow(np.zeros((40, _width(lessons)), np.float32), np.zeros((40, 2)), SETTINGS)
     return grow(given, np.concatenate(gained), SETTINGS)
 
 
