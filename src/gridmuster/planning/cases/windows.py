@@ -235,7 +235,9 @@ class WindowBound:
             if cost < INF:
                 room = cost + SLACK * abs(cost) - point.objective
                 self._arrays = fixed_by_cost(self._arrays, point, room)
-            apart = parted(self._arrays, self._window, point.row_duals)
+            # Each cut is of one window's columns alone: it needs no price.
+            own = point.row_duals[: len(self._arrays.row_lower)]
+            apart = parted(self._arrays, self._window, own)
             gap = WINDOW_GAP * abs(cost if cost < INF else point.objective)
             runs = [
                 WatchedRun(part.arrays, _start(part, known), RunLimits(self._left_s(), 1, gap))
