@@ -68,9 +68,12 @@ class Environment:
         self.column = {device: base + k for k, device in enumerate(self._weather.ids)}
         self.user_index = {user.id: k for k, user in enumerate(fleet.end_users)}
         self._energy = np.zeros(len(fleet.end_users))
-        self._users: list[Row] = []
-        self._counts: list[Row] = []
-        self._rows: list[Row] = []
+        # Rows as lists, made when first asked for: a long step asks for few of them.
+        self._users: list[Row | None] = []
+        self._counts: list[Row | None] = []
+        self._rows: list[Row | None] = []
+        self._user_table: Floats = np.empty((0, 0))
+        self._count_table: Floats = np.empty((0, 0))
         self._table: Floats = np.empty((0, 0))
         self._integral: Floats = np.empty((0, 0))
         self._sums_chunk_ms = -1
@@ -84,12 +87,14 @@ class Environment:
         knots = self._frequency.advance(end_ms) * FREQUENCY_SPREAD
         slips = refine(knots, FREQUENCY_KNOT_S * 1000 // GRID_MS)
         self._table = np.concatenate([users @ self._sums, weather, slips], axis=1)
-        self._rows = self._table.tolist()
-        self._users = users.tolist()
+        self._rows = [None] * len(self._table)
+        self._user_table = users
+        self._users = [None] * len(users)
         steps = 0.5 * (users[1:] + users[:-1]) * (GRID_MS / 3_600_000)
         counts = np.concatenate([self._energy[np.newaxis], steps]).cumsum(axis=0)
         self._energy = counts[-1]
-        self._counts = counts.tolist()
+        self._count_table = counts
+        self._counts = [None] * len(counts)
         self._chunk_ms = chunk_ms
 
     def row(self, at_ms: int) -> Row:
@@ -99,10 +104,16 @@ class Environment:
             self._load(self._chunk_ms + CHUNK_MS)
             offset = at_ms - self._chunk_ms
         k, rest = divmod(offset, GRID_MS)
+        first = self._rows[k]
+        if first is None:
+            first = self._rows[k] = self._table[k].tolist()
         if not rest:
-            return self._rows[k]
+            return first
         share = rest / GRID_MS
-        return [a + (b - a) * share for a, b in zip(self._rows[k], self._rows[k + 1], strict=True)]
+        last = self._rows[k + 1]
+        if last is None:
+            last = self._rows[k + 1] = self._table[k + 1].tolist()
+        return [a + (b - a) * share for a, b in zip(first, last, strict=True)]
 
     def mean(self, from_ms: int, until_ms: int) -> Row:
         """The mean row of a time within one quarter of an hour.
@@ -134,17 +145,26 @@ class Environment:
     def demand_kw(self, user: int, at_ms: int) -> float:
         """What an end-user wants at an instant of the present quarter of an hour, kW."""
         k, rest = divmod(max(0, min(at_ms - self._chunk_ms, CHUNK_MS)), GRID_MS)
-        value = self._users[k][user]
+        value = self._user_row(k)[user]
         if rest:
-            value += (self._users[k + 1][user] - value) * rest / GRID_MS
+            value += (self._user_row(k + 1)[user] - value) * rest / GRID_MS
         return value
+
+    def _user_row(self, k: int) -> Row:
+        row = self._users[k]
+        if row is None:
+            row = self._users[k] = self._user_table[k].tolist()
+        return row
 
     def demand_kwh(self, user: int, at_ms: int) -> float:
         """What an end-user has wanted since the first row, kWh."""
         k, rest = divmod(at_ms - self._chunk_ms, GRID_MS)
-        energy = self._counts[k][user]
+        counts = self._counts[k]
+        if counts is None:
+            counts = self._counts[k] = self._count_table[k].tolist()
+        energy = counts[user]
         if rest:
-            first = self._users[k][user]
-            last = first + (self._users[k + 1][user] - first) * rest / GRID_MS
+            first = self._user_row(k)[user]
+            last = first + (self._user_row(k + 1)[user] - first) * rest / GRID_MS
             energy += 0.5 * (first + last) * rest / 3_600_000
         return energy

@@ -56,6 +56,16 @@ class Kernel:
             heapq.heappop(heap)
         return NEVER_MS
 
+    def first(self) -> Sleeper | None:
+        """Who wakes next; None: nobody."""
+        return self._heap[0][2] if self.next_ms() < NEVER_MS else None
+
+    def wake_first(self) -> None:
+        """Wake whoever wakes next, at its instant."""
+        self.now_ms, _, sleeper = heapq.heappop(self._heap)
+        sleeper.wake_ms = NEVER_MS
+        sleeper.wake()
+
     def wake_due(self) -> None:
         """Wake everybody whose instant is now or past, in order of time, then of asking."""
         heap = self._heap

@@ -165,11 +165,20 @@ class World:
             elif now_ms >= at_ms:
                 return now_ms
             else:
-                chunk_ms = now_ms - now_ms % CHUNK_MS + CHUNK_MS
-                self._step(now_ms, min(at_ms, wake_ms, chunk_ms))
+                end_ms = min(at_ms, now_ms - now_ms % CHUNK_MS + CHUNK_MS)
+                self._let_meters_miss(end_ms)
+                self._step(now_ms, min(end_ms, kernel.next_ms()))
         end_ms = -(-kernel.now_ms // GRID_MS) * GRID_MS
         self.advance_to(end_ms)
         return end_ms
+
+    def _let_meters_miss(self, until_ms: int) -> None:
+        """Have meters drop out and come back before anything else happens, without a step."""
+        kernel = self.kernel
+        now_ms = kernel.now_ms
+        while isinstance(kernel.first(), MeterModel) and kernel.next_ms() <= until_ms:
+            kernel.wake_first()
+        kernel.now_ms = now_ms
 
     def _step(self, now_ms: int, end_ms: int) -> None:
         dt_s = (end_ms - now_ms) / 1000.0
