@@ -8,18 +8,25 @@ from gridmuster.safety.hours import hours_left
 from gridmuster.signals import Purpose, Setpoint
 
 
-def legal_basis(device: Generator, context: Context, purpose: Purpose) -> str:
-    """Under which permit class, with how many hours left, and for what an engine runs.
+def legal_basis(device: Generator, purpose: Purpose) -> str:
+    """Under which permit class and for what an engine runs; hours are added up by this.
 
     Args:
         device: the engine.
-        context: what is known of it.
+        purpose: what it is started for.
+    """
+    return f"permit {permits.name_of(device.permit)}, for {purpose.value.replace('_', ' ')}"
+
+
+def hours_text(context: Context, purpose: Purpose) -> str:
+    """How many hours the permit leaves a run.
+
+    Args:
+        context: what is known of the engine.
         purpose: what it is started for.
     """
     left = hours_left(context, purpose)
-    hours = "no hour cap" if left is None else f"{left.left_h:.0f} h left"
-    name = permits.name_of(device.permit)
-    return f"permit {name}, {hours}, for {purpose.value.replace('_', ' ')}"
+    return "no hour cap" if left is None else f"{left.left_h:.0f} h left of {left.limit}"
 
 
 def limits_now(device: Generator, context: Context, setpoint: Setpoint) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from gridmuster.center.activationmemory import Hold
 from gridmuster.center.calls import CallBook
 from gridmuster.center.decider import AreaDecision
-from gridmuster.center.legal import legal_basis, limits_now
+from gridmuster.center.legal import hours_text, legal_basis, limits_now
 from gridmuster.center.memory import CoreState
 from gridmuster.center.planner import Planner
 from gridmuster.center.sources import SourceBook
@@ -157,11 +157,11 @@ class Recorder:
         trigger, binding = self._trigger(device, extra, decision, planner, now_ms)
         hold = self._state.activations.holds.get(device.id)
         runner_up = self._runner_up(device, decision, hold)
-        basis = legal_basis(device, context, setpoint.purpose)
+        basis = legal_basis(device, setpoint.purpose)
         asked_by, need = self._asked_by(device.id, hold, extra)
         text = (
             f"{device.id} started: {trigger}; its run costs {merit:.3f} USD/kWh; "
-            f"next in merit {runner_up}; {basis}"
+            f"next in merit {runner_up}; {basis}, {hours_text(context, setpoint.purpose)}"
         )
         self._starts.append(
             StartRecord(

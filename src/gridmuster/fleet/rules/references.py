@@ -37,16 +37,22 @@ def duplicate_ids(book: Book) -> Iterator[Fault]:
     """An id that another of the same kind has already."""
     for kind in KINDS:
         first: dict[str, Place] = {}
+        area_of: dict[str, str] = {}
         for part, place in getattr(book, kind):
+            if kind == "sites":
+                area_of.setdefault(part.id, part.area)
             known = first.setdefault(part.id, place)
             if known is not place:
                 where = known.path()
                 if known.source is not place.source:
                     where = f"{known.source.file}, {where}"
+                limit = f"{where} has that id already"
+                if kind == "sites" and area_of[part.id] != part.area:
+                    limit += f", in area {area_of[part.id]}; a site lies in one area"
                 yield place.fault(
                     "id",
                     value=shown(part.id),
-                    limit=f"{where} has that id already",
+                    limit=limit,
                     expected=f"an id that no other {KIND_WORDS[kind]} has",
                 )
 
