@@ -229,8 +229,6 @@ FIELDS: Final[dict[str, str]] = {
     "PermitAccount.limits": "limits of hours beside the cap of a calendar year",
     "LimitAccount.limit": "the limit, in words",
     "past_h": "hours of the years before that count in a mean of years, h",
-    "LocalNeedBody.serves": "the site itself, or which part of the local network",
-    "LocalNeedBody.protocol": "the reliability standard or guideline that is followed",
     "usd": "cost of the run, start included, USD",
     "fuel_l": "liquid fuel of the runs, l",
     "fuel_m3": "gas of the runs, m3",
