@@ -364,8 +364,9 @@ class ProgramSignal(Struct, frozen=True, omit_defaults=True):
     It counts from ``from_ms`` (None: now) until ``until_ms`` (None: no end is known). ``power_kw``
     is what is asked for (None: as much as the program gives), ``level`` the emergency level,
     ``reserve_mw`` the grid's reserve. ``rank`` orders events of one program, the smallest first.
-    ``import_limit_kw`` asks for what keeps the area's import below it. ``remarks`` tell what of
-    the sender's message was left out.
+    ``import_limit_kw`` asks for what keeps the area's import below it. ``forecast_mw`` and
+    ``load_mw`` are a day's highest load of the whole system as forecast and as measured so far.
+    ``remarks`` tell what of the sender's message was left out.
     """
 
     program: Id
@@ -378,6 +379,8 @@ class ProgramSignal(Struct, frozen=True, omit_defaults=True):
     purpose: Purpose | None = None
     rank: Count = 0
     import_limit_kw: NonNegative | None = None
+    forecast_mw: NonNegative | None = None
+    load_mw: NonNegative | None = None
     withdrawn: bool = False
     remarks: tuple[str, ...] = ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,19 @@ from lockstep_plant import Plant, today
 
 from gridmuster.center.programmemory import Asked
 from gridmuster.center.view import ActivationView
+from gridmuster.clock import local
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.model import Fleet
-from gridmuster.fleet.programs import Frequency, GridAlert, Programs, Webhook
+from gridmuster.fleet.programs import (
+    CoincidentPeak,
+    Frequency,
+    GridAlert,
+    Peak,
+    PriceClass,
+    PriceRun,
+    Programs,
+    Webhook,
+)
 from gridmuster.signals import (
     Action,
     Alert,
@@ -24,7 +35,7 @@ from gridmuster.signals import (
     Scope,
     encode,
 )
-from gridmuster.simulator.scenario import EmergencyAlert, FrequencyDip
+from gridmuster.simulator.scenario import EmergencyAlert, FrequencyDip, PriceSpike
 
 ALERT = GridAlert(id="north-alert", eea2_kw=300.0, eea3_kw=500.0)
 HOOK = Webhook(id="north-hook", power_kw=400.0)
@@ -260,3 +271,75 @@ def test_a_frequency_that_stays_low_starts_sets_and_a_short_dip_does_not(tmp_pat
     assert given_kw(plant, live(one)) == 0.0
     assert plant.core.activations()[0].until_ms - one.asked_ms == low.run_s * 1000
     plant.assert_sound()
+
+
+def test_a_high_price_starts_the_classes_it_pays_and_no_emergency_engine(tmp_path: Path) -> None:
+    spike = PriceSpike(usd_per_mwh=900.0, at="14:06", until="14:40")
+    classes = (
+        PriceClass(tag="pump", power_kw=200.0, above_usd_per_mwh=400.0, below_usd_per_mwh=300.0),
+        PriceClass(tag="tower", power_kw=50.0, above_usd_per_mwh=400.0, below_usd_per_mwh=300.0),
+        PriceClass(tag="gold", power_kw=50.0, above_usd_per_mwh=4e3, below_usd_per_mwh=3e3),
+    )
+    dear = PriceRun(id="north-price", classes=classes)
+    fleet = fleet_with(price=[dear])
+    sites = tuple(
+        site.model_copy(update={"tags": (*site.tags, site.id.split("-")[1])})
+        for site in fleet.sites
+    )
+    plant = Plant(tmp_path, "14:00", [spike], fleet=fleet.model_copy(update={"sites": sites}))
+    plant.until("14:05")
+    assert plant.core.activations() == []
+    plant.until("14:14")
+    one = activation_of(plant, "north-price/pump")
+    assert (one.purpose, one.reason) == ("price", "price above 400 USD/MWh")
+    assert given_kw(plant, live(one)) >= 200.0
+    classes_called = {
+        plant.fleet.device_by_id[name].permit.permit_class.value  # type: ignore[union-attr]
+        for each in plant.core.activations()
+        for name in live(each)
+    }
+    assert "epa_emergency" not in classes_called
+    assert "north-price/gold" not in plant.core.state.programs.asked
+    plant.assert_sound()
+    plant.close()
+
+
+def test_load_near_a_limit_starts_sets_after_its_delay(tmp_path: Path) -> None:
+    feeder = generate(12, 1).area_by_id["north"].feeders[0].id
+    near = Peak(id="north-near", power_kw=150.0, limit_kw=100.0, delay_s=120.0)
+    far = Peak(id="north-far", power_kw=150.0, limit_kw=90_000.0)
+    line = Peak(id="north-line", power_kw=50.0, limit_kw=1.0, feeder=feeder, priority=55)
+    plant = Plant(tmp_path, "14:00", fleet=fleet_with(peak=[near, far, line]))
+    plant.run(10)
+    one = activation_of(plant, "north-near")
+    assert one.asked_ms - plant.start_ms >= 120_000
+    assert one.reason == "load of north above 95% of 100 kW"
+    asked_now = plant.core.state.programs.asked
+    assert "north-far" not in asked_now
+    assert asked_now["north-line"].request.feeder == feeder
+    assert asked_now["north-line"].request.reason.startswith(f"load of feeder {feeder}")
+    line_kw = asked_now["north-line"].granted_kw
+    assert asked_now["north-near"].granted_kw == 150.0 - line_kw
+    plant.assert_sound()
+    plant.close()
+
+
+def test_a_day_that_may_hold_the_systems_peak_is_served_in_its_hours(tmp_path: Path) -> None:
+    peaks = CoincidentPeak(id="north-4cp", power_kw=200.0, from_hour=15, until_hour=16)
+    plant = Plant(tmp_path, "14:40", fleet=fleet_with(coincident_peak=[peaks]))
+    today_is = local(plant.start_ms, peaks.time_zone).date()
+    plant.run(1)
+    assert tell(plant, "north-4cp", "soon", forecast_mw=1.0).startswith("refused: ")
+    for k in range(15, 0, -1):
+        day = today_is - timedelta(days=k)
+        tell(plant, "north-4cp", day.isoformat(), forecast_mw=70_000.0, load_mw=70_000.0)
+    assert plant.core.state.programs.asked == {}
+    said = tell(plant, "north-4cp", today_is.isoformat(), forecast_mw=74_000.0)
+    assert said == f"day {today_is} noted: 74000 MW forecast"
+    plant.until("15:02")
+    one = activation_of(plant, f"north-4cp/{today_is}")
+    assert one.reason == f"{today_is} may hold the system's peak of the month"
+    assert (one.from_ms, one.until_ms) == (today("15:00"), today("16:00"))
+    assert given_kw(plant, live(one)) >= 200.0
+    plant.assert_sound()
+    plant.close()

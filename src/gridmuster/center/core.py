@@ -92,7 +92,7 @@ class Core:
         self._sources = sources
         self._decider = Decider(fleet, config, sources)
         self._activations = ActivationDesk(fleet, memory.activations, sources)
-        self._programs = ProgramDesk(fleet, memory.programs, self._activations)
+        self._programs = ProgramDesk(fleet, memory.programs, self._activations, memory.planning)
         self._planner = Planner(fleet, config, memory.planning, sources, made)
         self._recorder = Recorder(fleet, memory, sources)
         self._rates = RateBook(fleet)

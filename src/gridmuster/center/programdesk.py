@@ -15,12 +15,15 @@ from gridmuster.center.activationchange import adjust, finish, surrender
 from gridmuster.center.activationmemory import Running
 from gridmuster.center.activations import ActivationDesk
 from gridmuster.center.candidates import Known
+from gridmuster.center.planmemory import PlanMemory
 from gridmuster.center.programmemory import Asked, ProgramMemory
-from gridmuster.fleet.model import Fleet
+from gridmuster.fleet.model import Area, Fleet, limit_of
+from gridmuster.fleet.programs import CoincidentPeak, Peak
 from gridmuster.programs.asking import Sensed, Watch, asks, declared
+from gridmuster.programs.coincident import heard
 from gridmuster.programs.events import MOST_EVENTS, admit, hears
 from gridmuster.programs.request import LEAST_KW, PERSON_PRIORITY, Grant, Request, ahead, order_of
-from gridmuster.signals import Action, Activation, OperatorRequest, Scope
+from gridmuster.signals import Action, Activation, OperatorRequest, Price, Scope
 from gridmuster.state.snapshot import Snapshot
 from gridmuster.units import MS_PER_S
 
@@ -46,10 +49,18 @@ class ProgramDesk:
         fleet: the fleet with its programs.
         memory: what an earlier desk remembered.
         activations: calls the sets.
+        planning: knows what the plan in force expects.
     """
 
-    def __init__(self, fleet: Fleet, memory: ProgramMemory, activations: ActivationDesk) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        memory: ProgramMemory,
+        activations: ActivationDesk,
+        planning: PlanMemory,
+    ) -> None:
         self._fleet = fleet
+        self._planning = planning
         self.memory = memory
         self._activations = activations
         self._programs = fleet.program_by_id
@@ -79,6 +90,9 @@ class ProgramDesk:
             return f"refused: {why}"
         watch = self.memory.watches.setdefault(program.id, Watch())
         watch.forget(now_ms)
+        if isinstance(program, CoincidentPeak):
+            watch.days, said = heard(watch.days, program, signal)
+            return said
         known_before = signal.event in watch.events
         if signal.withdrawn:
             if not known_before:
@@ -143,17 +157,47 @@ class ProgramDesk:
             status = snapshot.areas[area.id]
             grid = status.grid if status.grid_fresh else None
             live = grid is not None and grid.energised
+            net_kw = status.need_kw - status.generation_kw + self._called_kw(area.id, snapshot)
+            peaks = area.programs.peak
+            limits_kw = {one.id: limit_of(area, one) for one in peaks}
             sensed = Sensed(
                 area.id,
                 snapshot.now_ms,
                 grid.frequency_hz if grid is not None and live else None,
                 None if grid is None else grid.alert,
-                status.need_kw - status.generation_kw + self._called_kw(area.id, snapshot),
+                net_kw,
+                price_now(status.price, snapshot.now_ms),
+                {one.id: self._load_kw(one, area, net_kw, snapshot) for one in peaks},
+                {name: kw for name, kw in limits_kw.items() if kw is not None},
             )
             for program in area.programs.all:
                 watch = self.memory.watches.setdefault(program.id, Watch())
                 found += asks(program, watch, sensed)
         return sorted(found, key=order_of)
+
+    def _load_kw(self, program: Peak, area: Area, net_kw: float, snapshot: Snapshot) -> float:
+        """What a peak program watches, kW: its feeder's meters, or the area's with its forecast."""
+        if program.feeder is not None:
+            return sum(
+                snapshot.metered.get(user.id, snapshot.silent.get(user.id, 0.0))
+                for site in self._fleet.sites_of_feeder[program.feeder]
+                for user in self._fleet.end_users_of_site[site.id]
+            )
+        forecast_kw = self._ahead_kw(area.id, snapshot.now_ms, program.ahead_s)
+        return max(net_kw, forecast_kw)
+
+    def _ahead_kw(self, area_id: str, now_ms: int, ahead_s: int) -> float:
+        """The highest import that the plan in force expects within a time, called sets aside, kW.
+
+        Imports already count what the plan itself runs; 0 without a plan for that time.
+        """
+        solution = self._planning.solution
+        if solution is None or not ahead_s or area_id not in solution.import_kw:
+            return 0.0
+        step_ms = solution.step_s * MS_PER_S
+        first = max((now_ms - solution.start_ms) // step_ms, 0)
+        last = (now_ms + ahead_s * MS_PER_S - solution.start_ms) // step_ms
+        return max(solution.import_kw[area_id][first : last + 1], default=0.0)
 
     def _called_kw(self, area_id: str, snapshot: Snapshot) -> float:
         """What the sets give that are called in an area, kW."""
@@ -298,3 +342,15 @@ def _order(name: str, request: Request, power_kw: float, now_ms: int) -> Operato
         request.reason,
         wish,
     )
+
+
+def price_now(price: Price | None, now_ms: int) -> float | None:
+    """The price in force, USD/MWh; None when none is, or the last is older than two intervals.
+
+    Args:
+        price: the last one heard.
+        now_ms: now, ms.
+    """
+    if price is None or now_ms >= price.start_ms + 2 * price.duration_s * MS_PER_S:
+        return None
+    return price.price_usd_per_mwh

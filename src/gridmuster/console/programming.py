@@ -71,6 +71,12 @@ class SignalCommand(BaseModel):
         None, gt=0.0, le=MAX_POWER_KW, description="power wanted, kW; null: all it may ask for"
     )
     reserve_mw: float | None = Field(None, ge=0.0, description="the grid's reserve now, MW")
+    forecast_mw: float | None = Field(
+        None, ge=0.0, description="highest load of the whole system forecast for a day, MW"
+    )
+    load_mw: float | None = Field(
+        None, ge=0.0, description="highest load of the whole system measured that day so far, MW"
+    )
     begin: Annotated[datetime, AfterValidator(aware)] | None = Field(
         None, alias="from", description="plant time of the begin, with an offset; null: now"
     )
@@ -108,6 +114,8 @@ class SignalCommand(BaseModel):
             self.power_kw,
             self.level,
             self.reserve_mw,
+            forecast_mw=self.forecast_mw,
+            load_mw=self.load_mw,
             withdrawn=self.withdrawn,
         )
 

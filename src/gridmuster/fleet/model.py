@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from gridmuster.fleet.causes import MOST_CAUSES, CommonCause
 from gridmuster.fleet.devices import Device, FleetId, Generator, Part, Store
 from gridmuster.fleet.permits import PermitRules
-from gridmuster.fleet.programs import Program, Programs
+from gridmuster.fleet.programs import Peak, Program, Programs
 from gridmuster.fleet.ties import EmissionCap, Link
 from gridmuster.units import Fuel
 
@@ -324,3 +324,17 @@ def is_generator(device: Device) -> bool:
 def is_store(device: Device) -> bool:
     """Whether a device carries energy between intervals."""
     return isinstance(device, Store)
+
+
+def limit_of(area: Area, program: Peak) -> float | None:
+    """What the load of a peak program is held against, kW; None: nothing is given.
+
+    Args:
+        area: the program's area.
+        program: the program.
+    """
+    if program.limit_kw is not None:
+        return program.limit_kw
+    if program.feeder is not None:
+        return next((one.limit_kw for one in area.feeders if one.id == program.feeder), None)
+    return None if area.connection is None else area.connection.import_limit_kw

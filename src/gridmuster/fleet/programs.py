@@ -177,6 +177,80 @@ class OpenAdr(Program):
     )
 
 
+class Peak(Program):
+    """Power when the load of the area, or of the program's feeder, comes near a limit."""
+
+    kind: ClassVar[str] = "peak"
+    thresholds = (("start_fraction", "stop_fraction", False),)
+
+    priority: int = Field(
+        default=50, ge=0, le=99, description="of requests at one time the highest comes first"
+    )
+    power_kw: float = Field(gt=0, description="asked, kW")
+    limit_kw: float | None = Field(
+        default=None, gt=0, description="the limit, kW; None: the feeder's, or the area's import's"
+    )
+    start_fraction: float = Field(
+        default=0.95, gt=0, le=2, description="asks when the load is above this part of the limit"
+    )
+    stop_fraction: float = Field(
+        default=0.9, gt=0, le=2, description="ends when it is below this part again"
+    )
+    ahead_s: int = Field(
+        default=0, ge=0, le=86_400, description="asks as well when the area's forecast is, s ahead"
+    )
+    delay_s: float = Field(default=60.0, ge=0, description="how long it must be above, s")
+    recover_s: float = Field(default=900.0, ge=0, description="how long it must be back, s")
+    run_s: int = Field(default=RUN_S, ge=0, description="least length of a call, s")
+
+
+class CoincidentPeak(Program):
+    """Power on days that may hold the month's peak of the whole system (ERCOT 4CP)."""
+
+    kind: ClassVar[str] = "coincident_peak"
+
+    priority: int = Field(
+        default=40, ge=0, le=99, description="of requests at one time the highest comes first"
+    )
+    power_kw: float = Field(gt=0, description="asked, kW")
+    time_zone: str = Field(default="America/Chicago", description="IANA zone of the system's days")
+    from_hour: int = Field(default=15, ge=0, le=23, description="local hour at which it begins")
+    until_hour: int = Field(default=18, ge=1, le=24, description="local hour at which it ends")
+    least_odds: float = Field(
+        default=0.12, gt=0, lt=1, description="odds of the month's peak from which a day is called"
+    )
+    most_days: int = Field(default=35, ge=1, le=122, description="most days called in a season")
+
+
+class PriceClass(Part):
+    """A class of sites and the price from which they run."""
+
+    thresholds: ClassVar[tuple[tuple[str, str, bool], ...]] = (
+        ("above_usd_per_mwh", "below_usd_per_mwh", False),
+    )
+
+    tag: str = Field(default="", description="sites with this tag; empty: all")
+    power_kw: float = Field(gt=0, description="asked, kW")
+    above_usd_per_mwh: float = Field(description="asks when the price is above this, USD/MWh")
+    below_usd_per_mwh: float = Field(description="ends when it is at or below this, USD/MWh")
+
+
+class PriceRun(Program):
+    """Power when the area's price is high, by class of sites."""
+
+    kind: ClassVar[str] = "price"
+
+    priority: int = Field(
+        default=20, ge=0, le=99, description="of requests at one time the highest comes first"
+    )
+    classes: tuple[PriceClass, ...] = Field(
+        min_length=1, description="classes of sites with their thresholds"
+    )
+    delay_s: float = Field(default=0.0, ge=0, description="how long it must be above, s")
+    recover_s: float = Field(default=600.0, ge=0, description="how long it must be back, s")
+    run_s: int = Field(default=RUN_S, ge=0, description="least length of a call, s")
+
+
 class Programs(Part):
     """The programs of an area, by kind."""
 
@@ -196,8 +270,22 @@ class Programs(Part):
     openadr: tuple[OpenAdr, ...] = Field(
         default=(), description="power for events of an OpenADR 3 VTN"
     )
+    peak: tuple[Peak, ...] = Field(default=(), description="power when load comes near a limit")
+    coincident_peak: tuple[CoincidentPeak, ...] = Field(
+        default=(), description="power on days that may hold the system's monthly peak"
+    )
+    price: tuple[PriceRun, ...] = Field(default=(), description="power when the price is high")
 
     @property
     def all(self) -> tuple[Program, ...]:
         """Every program, in the order of the kinds."""
-        return (*self.grid_alert, *self.frequency, *self.reserve, *self.webhook, *self.openadr)
+        return (
+            *self.grid_alert,
+            *self.frequency,
+            *self.reserve,
+            *self.webhook,
+            *self.openadr,
+            *self.peak,
+            *self.coincident_peak,
+            *self.price,
+        )

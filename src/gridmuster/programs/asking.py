@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Any, Final
 
 from msgspec import Struct, field, structs
 
-from gridmuster.fleet.programs import Frequency, GridAlert, OpenAdr, Program, Reserve, Webhook
+from gridmuster.fleet.programs import (
+    CoincidentPeak,
+    Frequency,
+    GridAlert,
+    OpenAdr,
+    Peak,
+    PriceRun,
+    Program,
+    Reserve,
+    Webhook,
+)
+from gridmuster.programs.coincident import called_with, window_of
 from gridmuster.programs.events import Event, at_level, most_of
 from gridmuster.programs.latch import Latch, Trip, step
+from gridmuster.programs.peakdays import PeakDay
 from gridmuster.programs.request import LEAST_KW, Request
 from gridmuster.signals import Alert, Purpose
 from gridmuster.starts import LocalNeed
@@ -26,6 +39,9 @@ class Sensed(Struct, frozen=True):
         frequency_hz: of the utility, Hz.
         alert: the grid operator's level of emergency.
         net_kw: what the area would draw without the sets that are called, kW.
+        price_usd_per_mwh: of energy now, USD/MWh.
+        load_kw: by program of the kind peak: the load it watches, kW.
+        limit_kw: by program of the kind peak: the limit that is held against, kW.
     """
 
     area: str
@@ -33,12 +49,18 @@ class Sensed(Struct, frozen=True):
     frequency_hz: float | None = None
     alert: Alert | None = None
     net_kw: float | None = None
+    price_usd_per_mwh: float | None = None
+    load_kw: Mapping[str, float] = {}
+    limit_kw: Mapping[str, float] = {}
 
 
 class Watch(Struct):
-    """What is remembered of one program: its measured value, and events by id."""
+    """What is remembered of one program: values, also by class of sites, events by id, and days."""
 
     latch: Latch = Latch()
+    classes: dict[str, Latch] = field(default_factory=dict)
+    days: list[PeakDay] = field(default_factory=list)
+    called: list[date] = field(default_factory=list)
     events: dict[str, Event] = field(default_factory=dict)
 
     def forget(self, now_ms: int) -> None:
@@ -180,6 +202,68 @@ def _openadr(program: OpenAdr, watch: Watch, sensed: Sensed) -> list[Request]:
     return found
 
 
+def _peak(program: Peak, watch: Watch, sensed: Sensed) -> list[Request]:
+    limit_kw = sensed.limit_kw.get(program.id)
+    if limit_kw is None:
+        return []
+    trip = Trip(
+        program.start_fraction * limit_kw,
+        program.stop_fraction * limit_kw,
+        program.delay_s,
+        program.recover_s,
+        program.run_s,
+    )
+    watch.latch = step(watch.latch, trip, sensed.now_ms, sensed.load_kw.get(program.id))
+    if not watch.latch.asks(sensed.now_ms):
+        return []
+    where = f"feeder {program.feeder}" if program.feeder else sensed.area
+    reason = f"load of {where} above {program.start_fraction:.0%} of {limit_kw:g} kW"
+    return [_latched(program, watch, sensed, program.power_kw, Purpose.DEMAND, reason)]
+
+
+def _coincident(program: CoincidentPeak, watch: Watch, sensed: Sensed) -> list[Request]:
+    watch.called = called_with(program, watch.days, watch.called, sensed.now_ms)
+    return [
+        _request(
+            program,
+            sensed,
+            program.power_kw,
+            window_of(program, day),
+            Purpose.DEMAND,
+            f"{day} may hold the system's peak of the month",
+            key=f"{program.id}/{day}",
+        )
+        for day in watch.called[-2:]
+        if sensed.now_ms < window_of(program, day)[1]
+    ]
+
+
+def _price(program: PriceRun, watch: Watch, sensed: Sensed) -> list[Request]:
+    found = []
+    for one in program.classes:
+        trip = Trip(
+            one.above_usd_per_mwh,
+            one.below_usd_per_mwh,
+            program.delay_s,
+            program.recover_s,
+            program.run_s,
+        )
+        before = watch.classes.get(one.tag, Latch())
+        latch = watch.classes[one.tag] = step(before, trip, sensed.now_ms, sensed.price_usd_per_mwh)
+        if latch.asks(sensed.now_ms):
+            request = _request(
+                program,
+                sensed,
+                one.power_kw,
+                (latch.from_ms, latch.until_ms),
+                Purpose.PRICE,
+                f"price above {one.above_usd_per_mwh:g} USD/MWh",
+                key=f"{program.id}/{one.tag or 'all'}",
+            )
+            found.append(structs.replace(request, tag=one.tag or program.tag))
+    return found
+
+
 def _need(program: GridAlert | Webhook | OpenAdr) -> LocalNeed | None:
     return None if program.conditions is None else program.conditions.asserted
 
@@ -223,4 +307,7 @@ _KINDS: Final[dict[str, Callable[[Any, Watch, Sensed], list[Request]]]] = {
     GridAlert.kind: _grid_alert,
     Webhook.kind: _webhook,
     OpenAdr.kind: _openadr,
+    Peak.kind: _peak,
+    CoincidentPeak.kind: _coincident,
+    PriceRun.kind: _price,
 }

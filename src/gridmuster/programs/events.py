@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from gridmuster.clock import iso
-from gridmuster.fleet.programs import GridAlert, OpenAdr, Program, Reserve, Webhook
+from gridmuster.fleet.programs import CoincidentPeak, GridAlert, OpenAdr, Program, Reserve, Webhook
 from gridmuster.signals import Alert, ProgramSignal
 from gridmuster.units import MS_PER_S
 
@@ -17,7 +17,7 @@ MOST_EVENTS: Final = 200
 FURTHEST_S: Final = 30 * 86_400
 #: Longest event, s: that of an activation.
 LONGEST_S: Final = 7 * 86_400
-WATCHES: Final = {"frequency": "the frequency"}
+WATCHES: Final = {"frequency": "the frequency", "peak": "the load", "price": "the price"}
 
 
 class Event(Struct, frozen=True):
@@ -49,7 +49,7 @@ def open_s(program: Program) -> int:
 
 def hears(program: Program) -> str:
     """Why a program hears no signals; empty when it does."""
-    if isinstance(program, GridAlert | Webhook | Reserve | OpenAdr):
+    if isinstance(program, GridAlert | Webhook | Reserve | OpenAdr | CoincidentPeak):
         return ""
     return f"program {program.id} hears no signals; it watches {WATCHES[program.kind]}"
 

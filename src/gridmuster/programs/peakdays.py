@@ -17,7 +17,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from datetime import date
-from math import erf, sqrt
+from math import erf, pow, sqrt
 from statistics import median, pstdev
 from typing import Final
 
@@ -106,7 +106,7 @@ def odds(rule: Rule, past: Sequence[PeakDay], today: PeakDay) -> float:
     # Half a day more on either side: what was never seen may still come, and never is certain.
     share = (higher + 0.5) / (len(recent) + 1.0)
     left = monthrange(today.day.year, today.day.month)[1] - today.day.day
-    return tops * (1.0 - share) ** (left / rule.apart)
+    return tops * pow(1.0 - share, left / rule.apart)
 
 
 def _expected_mw(rule: Rule, past: Sequence[PeakDay], today: PeakDay) -> float | None:
