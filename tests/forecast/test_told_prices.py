@@ -1,6 +1,8 @@
 """Price forecasts as messages: there and back, and refused by name."""
 
 import json
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -118,3 +120,13 @@ def test_a_source_names_the_model_only_while_its_forecast_is_used() -> None:
     assert (stale.model, stale.last_issued_ms) == ("", ISSUED_MS)
     assert PriceSource.of(None, False) == PriceSource()
     assert LEVELS[MEDIAN] == 0.5
+
+
+def test_the_example_on_the_page_is_understood() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "messages.md").read_text("utf-8")
+    section = page.split("### PriceForecast")[1].split("## In the journal only")[0]
+    example = section.split("```json")[1].split("```")[0]
+    forecast = decode(example.encode(), PriceForecast)
+    assert forecast.scarcity is not None and forecast.count == 2
+    named = set(re.findall(r"`(\w+)`", section))
+    assert {field.name for field in msgspec.structs.fields(PriceForecast)} <= named
