@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import (
     adequacy,
+    cases,
     console,
     day,
     decomposition,
@@ -35,6 +36,7 @@ def _plans() -> list[Row]:
 BENCHMARKS: dict[str, Benchmark] = {
     "plan": _plans,
     "adequacy": adequacy.run,
+    "cases": cases.run,
     "decomposition": decomposition.run,
     "dispatch": dispatch.run,
     "day": day.run,
