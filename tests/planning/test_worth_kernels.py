@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gridmuster.planning.worth.hourworth import Offers, hour_worth
 from gridmuster.planning.worth.kernels import appraise, foresee, walk
 from gridmuster.planning.worth.runchoice import RunState, choose_run
-from gridmuster.planning.worth.runkernels import NO, best_runs, follow, gains
+from gridmuster.planning.worth.runkernels import NO, best_runs, follow, gains, published_gains
 from gridmuster.planning.worth.runterms import RunTerms
 from gridmuster.planning.worth.sitekernels import walk_site
 from gridmuster.planning.worth.storechoice import StoreState, choose
@@ -146,6 +146,17 @@ def test_perfect_foresight_of_an_engine_is_that_of_all_ways_to_run_it(
     assert (power > 0.0).sum() <= budget
     assert cash.sum() <= found + 1e-9
     assert (starts > 0) == bool(power.any())
+
+
+@given(seeds)
+@settings(max_examples=30, deadline=None)
+def test_published_prices_that_come_true_are_earned_in_full(seed: int) -> None:
+    # Two days and a third without demand, told day by day, each before the one in hand ends.
+    price = np.concatenate([prices(seed, 48) * 1.5, np.zeros(24)])
+    spans = np.array([[0, 12, 72], [12, 36, 72], [36, 72, 72]], np.int64)
+    begin, further = published_gains(price, spans, 24, *LINE)
+    cash, _, _ = follow(price, begin, further, np.zeros((1, 73)), 72, *LINE)
+    assert cash.sum() == pytest.approx(best_runs(price, 72, *LINE), abs=1e-9)
 
 
 @given(seeds, st.integers(0, 20), st.floats(0.0, 40.0))

@@ -31,13 +31,12 @@ ROUNDS, FOLDS, FOLD_DAYS = 1, 3, 14
 #: Days at the beginning of a record that have too little behind them, and at its end too little
 #: ahead; fewest that teach; memory.
 LEAD_DAYS, TAIL_DAYS, FEWEST_DAYS, MEMORY_DAYS = 10, 3, 21, 1100
-MOST_ROWS = 50_000
+MOST_ROWS = 70_000
 #: The same for expected prices: one number learns from more for the same work.
-MOST_PRICES = 150_000
+MOST_PRICES = 200_000
 #: Outcomes beyond this many levels count as that much, prices twice.
 MOST_LEVELS = 12.0
-#: Trees that only judge the past are fewer.
-JUDGES = Boosting(rounds=50, rate=0.14)
+SETTINGS = Boosting()
 
 Told = Callable[[str, int, int], None]
 
@@ -228,8 +227,7 @@ def _fit(
         departure = (turned_out[rows - one.first] - own.published[rows]) / level
         departures.append(np.clip(departure, -MOST_LEVELS, MOST_LEVELS))
     price = None if known else _fit_price(lessons, left_out)
-    settings = Boosting() if left_out < 0 else JUDGES
-    trees = grow(np.concatenate(matrix), np.concatenate(departures), settings)
+    trees = grow(np.concatenate(matrix), np.concatenate(departures), SETTINGS)
     return StoreModel(trees, price, until_ms)
 
 
@@ -241,8 +239,7 @@ def _fit_price(lessons: Sequence[_Lesson], left_out: int) -> Trees:
         matrix.append(one.own.matrix(rows))
         miss = (record.seen[rows] - record.reference[rows]) / one.own.known.level[rows]
         misses.append(np.clip(miss, -2.0 * MOST_LEVELS, 2.0 * MOST_LEVELS)[:, None])
-    settings = Boosting() if left_out < 0 else JUDGES
-    return grow(np.concatenate(matrix), np.concatenate(misses), settings)
+    return grow(np.concatenate(matrix), np.concatenate(misses), SETTINGS)
 
 
 def _kept(one: _Lesson, rows: Ints, left_out: int) -> Ints:
