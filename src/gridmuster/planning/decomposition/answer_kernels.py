@@ -13,7 +13,7 @@ from gridmuster.planning.decomposition.engine_kernels import (
     sum_gains,
     tail_intervals,
 )
-from gridmuster.planning.decomposition.fleet import UNLIMITED, Counts, EngineArrays, Flags
+from gridmuster.planning.decomposition.fleet import UNLIMITED, EngineArrays, Flags
 from gridmuster.planning.decomposition.fuel_kernels import (
     KEPT_BACK,
     MOST_PRICE,
@@ -25,32 +25,40 @@ from gridmuster.planning.linear import Floats
 
 
 @compiled
+def pack(on: Flags, marks: Flags) -> None:
+    """On and off of each interval (intervals,) as bits, the first in the lowest bit of a byte."""
+    marks[:] = 0
+    for t in range(len(on)):
+        marks[t >> 3] |= on[t] << (t & 7)
+
+
+@compiled
 def engine_answers(
     engines: EngineArrays,
     begin: int,
     end: int,
-    prices: Floats,
-    choice: Counts,
+    energy: Floats,
+    reserve: Floats,
     step_h: float,
     sums: Floats,
     totals: Floats,
-    written: Flags,
+    marks: Flags,
 ) -> None:
-    """Answers of some engines, added up, and written down where asked for.
+    """Answers of some engines, added up, and their on and off.
 
     Args:
         engines: the engines.
         begin: first of them.
         end: one past the last.
-        prices: (price vectors, 2, intervals): energy and headroom, USD/kWh.
-        choice: which price vector each engine sees (engines,).
+        energy: (intervals,), USD/kWh.
+        reserve: (intervals,), USD/kWh of headroom.
         step_h: length of an interval, h.
         sums: (2, intervals), added to: output and headroom, kW.
         totals: (3,), added to: value of the answers and a bound on the best value (cost less what
             it earns at the prices, USD), and the sum of the absolute terms behind them.
-        written: (engines, intervals) takes on and off, (0, intervals) does not.
+        marks: (engines, bytes), written, see `pack`.
     """
-    count = prices.shape[2]
+    count = len(energy)
     gain, output = np.empty(count), np.empty(count)
     prefix, barred = np.empty(count + 1), np.empty(count + 1, dtype=np.int64)
     running, resting = np.empty(count + 1), np.empty(count + 1)
@@ -65,7 +73,6 @@ def engine_answers(
     work, best_of_hours = np.empty((6, room)), np.empty(most + 1)
     constant = engines.high_kw.shape[1] == 1
     for i in range(begin, end):
-        energy, reserve = prices[choice[i], 0], prices[choice[i], 1]
         interval_gains(engines, i, energy, reserve, 0.0, step_h, gain, output)
         size = sum_gains(engines, i, gain, prefix, barred)
         value = plain_path(engines, i, engines.start_usd[i], prefix, barred, running, resting, on)
@@ -91,6 +98,4 @@ def engine_answers(
             high = engines.high_kw[i, 0 if constant else t] * on[t]
             sums[0, t] += power
             sums[1, t] += min(high - power, reach)
-        if written.shape[0] > 0:
-            for t in range(count):
-                written[i, t] = on[t]
+        pack(on, marks[i])

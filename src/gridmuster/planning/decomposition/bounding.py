@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from gridmuster.planning.decomposition.fleet import System
 from gridmuster.planning.decomposition.master import Master, Mixed
 from gridmuster.planning.decomposition.pricing import Answers, Ordered
 from gridmuster.planning.decomposition.system import Prices, clipped, system_bound
-from gridmuster.planning.linear import Floats
+from gridmuster.planning.linear import Floats, Ints
 
 #: Largest relative error of a sum of float64 terms allowed for in the bound. A device's value is a
 #: sum of at most a few hundred terms, each a few roundings of 2^-53 off, and sums over devices are
@@ -25,6 +25,8 @@ AGREED = 1e-9
 #: First half-width of the box as a share of the mean price, and how it shrinks.
 FIRST_WIDTH = 0.4
 SHRINK, GROW = 0.7, 1.3
+#: How much the box grows when it alone keeps the mix from being cheap.
+OPEN = 3.0
 #: A step counts as good when it brings this share of what the master promised.
 GOOD = 0.3
 
@@ -109,6 +111,7 @@ def raise_bound(
     first: Prices,
     search: Search,
     left_s: Callable[[], float],
+    known: Sequence[Asked] = (),
 ) -> Raised:
     """Look for the prices of the greatest bound.
 
@@ -117,25 +120,39 @@ def raise_bound(
         first: prices to begin with.
         search: how long.
         left_s: seconds left.
+        known: what stores of the same groups have answered already; not asked again.
     """
     fleet = pricer.order.fleet
     system = fleet.system
     master = Master(system, fleet.step_h, pricer.order.groups)
     best = clipped(system, first)
+    asked = list(known)
+    for one in known:
+        master.learn(one.answers, len(pricer.order.engine_bounds))
     bound, answers = fleet_bound(pricer, system, best)
     master.learn(answers)
-    asked = [Asked(best, answers)]
+    asked.append(Asked(best, answers))
     level = float(np.abs(best.energy).mean())
     width = max(FIRST_WIDTH * level, 1e-4) if search.width is None else search.width
-    while len(asked) < search.passes and left_s() > 0.0:
+    while len(asked) - len(known) < search.passes and left_s() > 0.0:
         master.box(best, width, width)
         mixed = master.solve(left_s())
         if mixed is None:
             break
         promised = mixed.model_usd - bound
         if promised <= search.tolerance * abs(bound):
-            break
-        prices = clipped(system, mixed.prices)
+            if not search.balanced:
+                break
+            master.box(None, width, width)
+            balanced = master.solve(left_s())
+            if balanced is None:
+                break
+            promised = balanced.model_usd - bound
+            if promised <= search.tolerance * abs(bound):
+                break
+            width *= OPEN
+            mixed = balanced
+        prices = within(clipped(system, mixed.prices), best, width)
         value, answers = fleet_bound(pricer, system, prices)
         master.learn(answers)
         asked.append(Asked(prices, answers))
@@ -147,6 +164,14 @@ def raise_bound(
     master.box(None if search.balanced else best, width, width)
     mixed = master.solve(max(left_s(), 1.0))
     return Raised(bound, best, asked, mixed or _alone(asked, best), width)
+
+
+def within(prices: Prices, center: Prices, width: float) -> Prices:
+    """The nearest prices inside a box."""
+    return Prices(
+        np.clip(prices.energy, center.energy - width, center.energy + width),
+        np.clip(prices.reserve, center.reserve - width, center.reserve + width),
+    )
 
 
 def _alone(asked: list[Asked], best: Prices) -> Mixed:
@@ -167,3 +192,13 @@ def first_prices(system: System) -> Prices:
 def table(asked: list[Prices]) -> Floats:
     """Price vectors as the kernels read them: (price vectors, 2, intervals)."""
     return np.stack([np.stack([one.energy, one.reserve]) for one in asked])
+
+
+def active_vectors(raised: Raised, most: int) -> Ints:
+    """Numbers of the price vectors that carry weight, then the last ones asked, up to ``most``."""
+    weight = raised.mixed.weight.sum(axis=0)
+    carrying = np.flatnonzero(weight > 0.0)
+    order = carrying[np.argsort(-weight[carrying], kind="stable")][:most]
+    taken = set(order.tolist())
+    later = [k for k in range(len(weight) - 1, -1, -1) if k not in taken]
+    return np.sort(np.concatenate([order, later[: most - len(order)]]).astype(np.int64))

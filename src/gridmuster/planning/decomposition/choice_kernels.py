@@ -1,9 +1,9 @@
-"""Which of its schedules each device takes: local search on the proven gap itself.
+"""Which of its schedules each engine takes: local search on the proven gap itself.
 
 At the master's prices a plan costs the lower bound, plus what each device's schedule is dearer than
 its best one, plus what the rows miss: capacity beyond need at its price, missing capacity at the
 penalty less the price, energy off balance by how fast marginal cost changes. All of it is known for
-every schedule of every device, so that a change of one device is tried in O(intervals).
+every schedule of every engine, so that a change of one engine is tried in O(intervals).
 """
 
 from __future__ import annotations
@@ -11,119 +11,187 @@ from __future__ import annotations
 import numpy as np
 
 from gridmuster.compiled import compiled
-from gridmuster.planning.decomposition.engine_kernels import interval_gains
-from gridmuster.planning.decomposition.fleet import Counts, EngineArrays, Flags, StoreArrays
+from gridmuster.planning.decomposition.answer_kernels import pack
+from gridmuster.planning.decomposition.engine_kernels import NEVER, interval_gains, keeps
+from gridmuster.planning.decomposition.fleet import Counts, EngineArrays, Flags, Singles
 from gridmuster.planning.decomposition.fuel_kernels import path_value, refill
-from gridmuster.planning.decomposition.store_kernels import HOLD_H
 from gridmuster.planning.linear import Floats
 
 
 @compiled
-def engine_options(
-    engines: EngineArrays,
-    on: Flags,
-    energy: Floats,
-    reserve: Floats,
-    step_h: float,
-    power: Floats,
-    capacity: Floats,
-    excess: Floats,
+def neighbours(
+    engines: EngineArrays, begin: int, end: int, now: Flags, count: int, found: Flags
 ) -> None:
-    """Dispatch and price schedules of engines at one price vector.
+    """Schedules that differ by little: a run begins or ends an interval sooner or later, or both.
 
     Args:
         engines: the engines.
-        on: (engines, schedules, intervals).
-        energy: (intervals,), USD/kWh.
-        reserve: (intervals,), USD/kWh.
-        step_h: length of an interval, h.
-        power: (engines, schedules, intervals), written, kW.
-        capacity: the same: power and headroom together.
-        excess: (engines, schedules), written: cost less earnings, USD; a schedule that an earlier
-            one repeats gets infinity.
+        begin: first of them.
+        end: one past the last.
+        now: their schedules as bits (engines, bytes).
+        count: number of intervals.
+        found: (schedules, engines, bytes), written: neighbours that keep the rules but for the
+            tank, then the schedule itself as often as there is room left.
     """
-    devices, schedules, count = on.shape
-    gain, output = np.empty(count), np.empty(count)
-    work = np.empty((4, 2 * engines.width_kw.shape[1] * count))
-    constant = engines.high_kw.shape[1] == 1
-    for i in range(devices):
-        interval_gains(engines, i, energy, reserve, 0.0, step_h, gain, output)
-        limited = engines.fuel[i] < np.inf
-        for j in range(schedules):
-            again = False
-            for k in range(j):
-                if excess[i, k] < np.inf:
-                    same = True
-                    for t in range(count):
-                        if on[i, j, t] != on[i, k, t]:
-                            same = False
-                            break
-                    again |= same
-            if again:
-                excess[i, j] = np.inf
+    on, other = np.empty(count, dtype=np.uint8), np.empty(count, dtype=np.uint8)
+    for i in range(begin, end):
+        for t in range(count):
+            on[t] = (now[i, t >> 3] >> (t & 7)) & 1
+        place = 0
+        last = -1
+        for t in range(count + 1):
+            turns = t == count or on[t] != (on[t - 1] if t > 0 else engines.on_before[i])
+            if not turns:
                 continue
-            before = engines.on_before[i]
-            total = 0.0
-            if limited:
-                refill(engines, i, on[i, j], energy, reserve, step_h, output, work)
-                total = path_value(engines, i, on[i, j], output, energy, reserve, step_h)
-            for t in range(count):
-                running = on[i, j, t]
-                high = engines.high_kw[i, 0 if constant else t]
-                given = output[t] * running
-                power[i, j, t] = given
-                capacity[i, j, t] = given + min(high * running - given, engines.reach_kw[i])
-                if running == 1 and not limited:
-                    total += gain[t]
-                    if before == 0:
-                        total += engines.start_usd[i]
-                before = running
-            excess[i, j] = total
+            # Sooner, later; and both ends of what lies between the last turn and this one.
+            for move in range(4):
+                other[:] = on
+                if move == 0 and t > 0:
+                    other[t - 1] = on[t] if t < count else 1 - on[t - 1]
+                elif move == 1 and t < count:
+                    other[t] = 1 - on[t]
+                elif move == 2 and last > 0:
+                    other[last - 1] = on[last]
+                    other[t - 1] = 1 - on[t - 1]
+                elif move == 3 and last >= 0 and t < count:
+                    other[last] = 1 - on[last]
+                    other[t] = on[t - 1]
+                else:
+                    continue
+                if place < found.shape[0] and keeps(engines, i, other):
+                    pack(other, found[place, i])
+                    place += 1
+            last = t
+        for k in range(place, found.shape[0]):
+            found[k, i] = now[i]
 
 
 @compiled
-def store_options(
-    stores: StoreArrays,
-    power: Floats,
-    energy: Floats,
-    reserve: Floats,
-    step_h: float,
-    capacity: Floats,
-    excess: Floats,
-) -> None:
-    """Price schedules of stores at one price vector; see `engine_options`."""
-    devices, schedules, count = power.shape
-    constant = stores.charge_kw.shape[1] == 1
-    for i in range(devices):
-        into, out = stores.charge_efficiency[i], stores.discharge_efficiency[i]
+def distinct(marks: Flags, begin: int, end: int, number: Counts, sizes: Counts) -> None:
+    """Number each engine's schedules, equal ones alike.
+
+    Args:
+        marks: on and off as bits (schedules, engines, bytes).
+        begin: first engine.
+        end: one past the last.
+        number: (engines, schedules), written: 0, 1, ... in order of first appearance.
+        sizes: (engines,), written: how many differ.
+    """
+    schedules, _, width = marks.shape
+    first = np.empty(schedules, dtype=np.int64)
+    for i in range(begin, end):
+        found = 0
         for j in range(schedules):
-            level = min(stores.initial_kwh[i], stores.max_kwh[i])
-            total = 0.0
+            mine = -1
+            for k in range(found):
+                same = True
+                for b in range(width):
+                    if marks[j, i, b] != marks[first[k], i, b]:
+                        same = False
+                        break
+                if same:
+                    mine = k
+                    break
+            if mine < 0:
+                mine = found
+                first[found] = j
+                found += 1
+            number[i, j] = mine
+        sizes[i] = found
+
+
+@compiled
+def price_options(
+    engines: EngineArrays,
+    begin: int,
+    end: int,
+    marks: Flags,
+    number: Counts,
+    first: Counts,
+    prices: Floats,
+    step_h: float,
+    power: Singles,
+    capacity: Singles,
+    excess: Floats,
+    origin: Counts,
+) -> None:
+    """Dispatch and price the schedules of engines at one price vector.
+
+    Args:
+        engines: the engines.
+        begin: first of them.
+        end: one past the last.
+        marks: on and off as bits (schedules, engines, bytes).
+        number: (engines, schedules), see `distinct`.
+        first: place of each engine's first option (engines + 1,).
+        prices: (2, intervals), energy and headroom, USD/kWh.
+        step_h: length of an interval, h.
+        power: (options, intervals), written, kW.
+        capacity: the same: power and headroom together.
+        excess: (options,), written: cost less earnings, USD.
+        origin: (options,), written: number of the schedule.
+    """
+    energy, reserve = prices[0], prices[1]
+    schedules, count = marks.shape[0], len(energy)
+    gain, output = np.empty(count), np.empty(count)
+    on = np.empty(count, dtype=np.uint8)
+    work = np.empty((4, 2 * engines.width_kw.shape[1] * count))
+    constant = engines.high_kw.shape[1] == 1
+    for i in range(begin, end):
+        interval_gains(engines, i, energy, reserve, 0.0, step_h, gain, output)
+        limited = engines.fuel[i] < np.inf
+        found = 0
+        for j in range(schedules):
+            if number[i, j] < found:
+                continue
+            place = first[i] + found
+            found += 1
+            origin[place] = j
             for t in range(count):
-                flow = power[i, j, t]
-                level *= stores.keep[i]
-                if flow < 0.0:
-                    level -= flow * into * step_h
-                    total -= stores.charge_usd[i] * flow * step_h
-                else:
-                    level -= flow / out * step_h
-                    total += stores.discharge_usd[i] * flow * step_h
-                headroom = 0.0
-                if stores.reserve[i] == 1:
-                    held = max(0.0, level - stores.min_kwh[i]) * out / HOLD_H
-                    most = stores.discharge_kw[i, 0 if constant else t]
-                    headroom = min(most - flow, held)
-                capacity[i, j, t] = flow + headroom
-                total -= (energy[t] * flow + reserve[t] * headroom) * step_h
-            wish = min(stores.end_min_kwh[i], stores.max_kwh[i])
-            missing = max(0.0, wish - level)
-            excess[i, j] = total + stores.end_penalty_usd[i] * missing - stores.end_usd[i] * level
+                on[t] = (marks[j, i, t >> 3] >> (t & 7)) & 1
+            before = engines.on_before[i]
+            total = 0.0
+            if limited:
+                worth = refill(engines, i, on, energy, reserve, step_h, output, work)
+                total = path_value(engines, i, on, output, energy, reserve, step_h)
+                if worth < 0.0:
+                    total = NEVER
+            for t in range(count):
+                high = engines.high_kw[i, 0 if constant else t]
+                given = output[t] * on[t]
+                power[place, t] = given
+                capacity[place, t] = given + min(high * on[t] - given, engines.reach_kw[i])
+                if on[t] == 1 and not limited:
+                    total += gain[t]
+                    if before == 0:
+                        total += engines.start_usd[i]
+                before = on[t]
+            excess[place] = total
+
+
+@compiled
+def rows_usd(
+    surplus_usd: Floats,
+    missing_usd: Floats,
+    stiffness: Floats,
+    play: Floats,
+    energy_off: Floats,
+    capacity_off: Floats,
+) -> float:
+    """What the rows miss, priced as in `improve`, USD."""
+    total = 0.0
+    for t in range(len(energy_off)):
+        off = capacity_off[t]
+        lack = max(0.0, energy_off[t] - play[0, t], -energy_off[t] - play[1, t])
+        total += max(surplus_usd[t] * off, -missing_usd[t] * off) + stiffness[t] * lack * lack
+    return total
 
 
 @compiled
 def improve(
-    power: Floats,
-    capacity: Floats,
+    first: Counts,
+    power: Singles,
+    capacity: Singles,
     excess: Floats,
     surplus_usd: Floats,
     missing_usd: Floats,
@@ -132,59 +200,61 @@ def improve(
     chosen: Counts,
     energy_off: Floats,
     capacity_off: Floats,
-    sweeps: int,
+    thrift: Floats,
 ) -> int:
-    """Change one device's schedule at a time as long as that lowers the gap.
+    """Change one engine's schedule at a time as long as that lowers the gap.
+
+    Cheap changes come first: a schedule that is dearer must bring so many times what it is dearer,
+    before changes that bring less are looked at.
 
     Args:
-        power: (devices, schedules, intervals), kW.
+        first: place of each engine's first option (engines + 1,).
+        power: (options, intervals), kW.
         capacity: the same.
-        excess: (devices, schedules), USD.
+        excess: (options,), USD.
         surplus_usd: (intervals,), USD of a kW of capacity beyond need, over the interval.
         missing_usd: the same for a kW missing.
         stiffness: (intervals,), USD of a squared kW of energy off balance beyond its play.
         play: (2, intervals), kW by which output can fall or rise at the margin.
-        chosen: (devices,), changed: number of the schedule taken.
+        chosen: (engines,), changed: place of the option taken.
         energy_off: (intervals,), changed: power beyond balance, kW.
         capacity_off: (intervals,), changed: capacity beyond need, kW.
-        sweeps: most rounds over all devices.
+        thrift: how many times, one number for each round over all engines (rounds,), falling.
 
     Returns:
         How many changes were made.
     """
-    devices, schedules, count = power.shape
+    count = len(energy_off)
     changes = 0
-    now = np.empty(count)
-    for _ in range(sweeps):
+    now = rows_usd(surplus_usd, missing_usd, stiffness, play, energy_off, capacity_off)
+    for times in thrift:
         before = changes
-        for i in range(devices):
+        for i in range(len(chosen)):
             mine = chosen[i]
-            total = 0.0
-            for t in range(count):
-                off = capacity_off[t]
-                now[t] = surplus_usd[t] * off if off >= 0.0 else -missing_usd[t] * off
-                lack = max(0.0, energy_off[t] - play[0, t], -energy_off[t] - play[1, t])
-                now[t] += stiffness[t] * lack * lack
-                total += now[t]
             best, taken = -1e-9, mine
-            for j in range(schedules):
-                delta = excess[i, j] - excess[i, mine]
-                if j == mine or not delta < total:
+            for j in range(first[i], first[i + 1]):
+                delta = excess[j] - excess[mine]
+                if delta > 0.0:
+                    delta *= times
+                if j == mine or not delta < now:
                     continue
+                usd = 0.0
                 for t in range(count):
-                    off = capacity_off[t] + (capacity[i, j, t] - capacity[i, mine, t])
-                    more = energy_off[t] + (power[i, j, t] - power[i, mine, t])
+                    off = capacity_off[t] + (capacity[j, t] - capacity[mine, t])
+                    more = energy_off[t] + (power[j, t] - power[mine, t])
                     lack = max(0.0, more - play[0, t], -more - play[1, t])
-                    usd = surplus_usd[t] * off if off >= 0.0 else -missing_usd[t] * off
-                    delta += usd + stiffness[t] * lack * lack - now[t]
+                    usd += max(surplus_usd[t] * off, -missing_usd[t] * off)
+                    usd += stiffness[t] * lack * lack
+                delta += usd - now
                 if delta < best:
                     best, taken = delta, j
             if taken != mine:
                 for t in range(count):
-                    capacity_off[t] += capacity[i, taken, t] - capacity[i, mine, t]
-                    energy_off[t] += power[i, taken, t] - power[i, mine, t]
+                    capacity_off[t] += capacity[taken, t] - capacity[mine, t]
+                    energy_off[t] += power[taken, t] - power[mine, t]
+                now = rows_usd(surplus_usd, missing_usd, stiffness, play, energy_off, capacity_off)
                 chosen[i] = taken
                 changes += 1
-        if changes == before:
+        if changes == before and times <= 1.0:
             break
     return changes

@@ -1,4 +1,8 @@
-"""One schedule for every device: spread evenly over the master's mix, then improved one by one."""
+"""One schedule for every device: spread evenly over the master's mix, then improved one by one.
+
+Stores follow the mix itself, which they can: what a store can do is convex. Engines cannot, so that
+each takes one of the schedules it has answered with, and a local search repairs what rounding cost.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridmuster.planning.decomposition.bounding import Raised, table
+from gridmuster.planning.decomposition.bounding import Raised, active_vectors, table
 from gridmuster.planning.decomposition.choice_kernels import (
-    engine_options,
+    distinct,
     improve,
-    store_options,
+    neighbours,
+    price_options,
 )
 from gridmuster.planning.decomposition.dispatching import Dispatcher
-from gridmuster.planning.decomposition.fleet import (
-    Counts,
-    Flags,
-    Fleet,
-    engine_rows,
-    store_rows,
-)
+from gridmuster.planning.decomposition.fleet import Counts, EngineArrays, Flags, Singles
 from gridmuster.planning.decomposition.pricing import (
-    Ordered,
     Pricer,
+    Task,
     Workers,
-    ordered_as_is,
+    blocks,
+    engines_alone,
+    mixed_stores,
+    unpacked,
 )
 from gridmuster.planning.decomposition.system import Prices
 from gridmuster.planning.linear import Floats, Ints
@@ -35,16 +37,20 @@ GOLDEN = 0.6180339887498949
 #: A second such number for the groups, from the plastic number (M. Roberts, "The unreasonable
 #: effectiveness of quasirandom sequences", 2018).
 PLASTIC = 0.7548776662466927
-#: Devices whose schedules are chosen anew at a time, and most rounds over them.
+#: Engines whose schedules are chosen anew at a time, and most rounds over them.
 CHOOSERS = 6000
-SWEEPS = 40
-#: Most price vectors that offer schedules.
-VECTORS = 32
+#: How many times what a schedule is dearer it must bring, round by round.
+THRIFT = np.repeat([100.0, 30.0, 10.0, 3.0, 1.0], [2, 2, 3, 3, 20])
+#: Most schedules that differ by little from the one taken.
+NEIGHBOURS = 16
+#: Most price vectors that offer schedules, and most times that a small fleet is asked for more.
+VECTORS = 64
+ROUNDS = 4
 #: Steps of price, as shares of the mean price, by which missing capacity is called for, and for how
 #: many single intervals.
 STEPS = (0.003, 0.01, 0.03, 0.1)
 STEERED = 4
-#: Share of what the rows miss that a block of devices must bring for the next one to be asked.
+#: Share of what the rows miss that a block of engines must bring for the next one to be asked.
 LEAST_GAIN = 0.03
 #: Share of the price by which the margin is moved to see what can move there.
 MARGIN = 0.01
@@ -58,59 +64,37 @@ class Choice:
     store_kw: Floats
 
 
-def active_vectors(raised: Raised, most: int) -> Ints:
-    """Numbers of the price vectors that carry weight, then the last ones asked, up to ``most``."""
-    weight = raised.mixed.weight.sum(axis=0)
-    carrying = np.flatnonzero(weight > 0.0)
-    order = carrying[np.argsort(-weight[carrying], kind="stable")][:most]
-    later = [k for k in range(len(weight) - 1, -1, -1) if k not in set(order.tolist())]
-    return np.sort(np.concatenate([order, later[: most - len(order)]]).astype(np.int64))
-
-
-def spread(order: Ordered, weight: Floats, offset: float) -> tuple[Counts, Counts]:
-    """A price vector for every device, so that any run of a group has about the master's mix.
+def spread(bounds: tuple[tuple[int, int], ...], weight: Floats, offset: float) -> Counts:
+    """A price vector for every engine, so that any run of a group has about the master's mix.
 
     Args:
-        order: the fleet in groups, by size within a group.
+        bounds: groups of engines, by size within a group.
         weight: (groups, price vectors).
         offset: where the sequence begins, 0 to 1: another number, another choice.
 
     Returns:
-        Numbers of price vectors for engines and for stores.
+        Numbers of price vectors (engines,).
     """
-    chosen = []
-    for bounds, first in ((order.engine_bounds, 0), (order.store_bounds, len(order.engine_bounds))):
-        total = bounds[-1][1] if bounds else 0
-        numbers = np.zeros(total, dtype=np.int32)
-        for number, (begin, end) in enumerate(bounds, first):
-            steps = np.cumsum(weight[number])
-            places = offset + GOLDEN * np.arange(end - begin) + PLASTIC * number
-            at = np.searchsorted(steps, np.mod(places, 1.0) * steps[-1], side="right")
-            numbers[begin:end] = np.minimum(at, len(steps) - 1)
-        chosen.append(numbers)
-    return chosen[0], chosen[1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """Schedules of some devices, engines first: what each gives and how much dearer it is."""
-
-    engines: Ints
-    stores: Ints
-    on: Flags
-    flow: Floats
-    power: Floats
-    capacity: Floats
-    excess: Floats
+    numbers = np.zeros(bounds[-1][1] if bounds else 0, dtype=np.int32)
+    for number, (begin, end) in enumerate(bounds):
+        steps = np.cumsum(weight[number])
+        places = offset + GOLDEN * np.arange(end - begin) + PLASTIC * number
+        at = np.searchsorted(steps, np.mod(places, 1.0) * steps[-1], side="right")
+        numbers[begin:end] = np.minimum(at, len(steps) - 1)
+    return numbers
 
 
 class _Standing:
-    """A choice as it stands: vectors taken by all devices, and what the rows miss, kW."""
+    """A choice as it stands: engines' on and off as bits, and what the rows miss, kW."""
 
-    def __init__(self, choice: Choice, engines: Counts, stores: Counts, off: Floats) -> None:
-        self.choice = choice
-        self.engines, self.stores = engines, stores
-        self.energy_off, self.capacity_off = off[0].copy(), off[1].copy()
+    def __init__(self, marks: Flags, store_kw: Floats) -> None:
+        self.marks, self.store_kw = marks, store_kw
+        count = store_kw.shape[1]
+        self.energy_off, self.capacity_off = np.zeros(count), np.zeros(count)
+
+    @property
+    def on(self) -> Flags:
+        return unpacked(self.marks, self.store_kw.shape[1])
 
 
 class Chooser:
@@ -129,10 +113,14 @@ class Chooser:
         self._pricer, self._dispatcher, self._raised = pricer, dispatcher, raised
         self._mixed, self._workers = raised.mixed, workers
         self._vectors = active_vectors(raised, VECTORS)
-        self._prices = table([raised.asked[k].prices for k in self._vectors])
-        devices = pricer.order.fleet.devices
-        self._blocks = max(1, -(-devices // CHOOSERS))
-        self._kept: _Options | None = None
+        self._marks = [raised.asked[k].answers.marks for k in self._vectors]
+        weight = self._mixed.weight[:, self._vectors]
+        self._weight = np.where(weight.sum(axis=1, keepdims=True) > 0.0, weight, 1.0)
+        self._weight /= self._weight.sum(axis=1, keepdims=True)
+        prices = table([raised.asked[k].prices for k in self._vectors])
+        self._store_kw = mixed_stores(pricer.order, prices, self._weight, workers)
+        engines = len(pricer.order.engine_rows)
+        self._blocks = max(1, -(-engines // CHOOSERS))
 
     def choose(self, offset: float, enough_usd: float, left_s: Callable[[], float]) -> Choice:
         """A choice for every device.
@@ -145,26 +133,34 @@ class Chooser:
         standing = self._spread(offset)
         rows = self._rows(standing)
         missed_usd = rows.missed_usd(standing)
-        # The prime step visits blocks of large fleets in no order that sizes could know of.
-        for number in range(self._blocks):
-            self._improve(standing, (number * 7919) % self._blocks, rows)
-            before_usd, missed_usd = missed_usd, rows.missed_usd(standing)
-            slow = missed_usd > (1.0 - LEAST_GAIN) * before_usd
-            if missed_usd <= enough_usd or slow or left_s() <= 0.0:
-                break
-        return standing.choice
+        every = len(standing.marks)
+        # First what is known, which is quick; then answers to prices that call for what is missing.
+        for steer, most in ((False, self._blocks), (True, max(self._blocks, ROUNDS))):
+            for number in range(most):
+                if missed_usd <= enough_usd or left_s() <= 0.0:
+                    break
+                # The prime step visits blocks in no order that sizes could know of.
+                block = np.arange((number * 7919) % self._blocks, every, self._blocks)
+                steered = self._steered(standing, block, rows) if steer else []
+                self._improve(standing, block, rows, steered)
+                before_usd, missed_usd = missed_usd, rows.missed_usd(standing)
+                if missed_usd > (1.0 - LEAST_GAIN) * before_usd:
+                    break
+        return Choice(standing.on, standing.store_kw)
 
     def _spread(self, offset: float) -> _Standing:
-        order = self._pricer.order
-        weight = self._mixed.weight[:, self._vectors]
-        weight = np.where(weight.sum(axis=1, keepdims=True) > 0.0, weight, 1.0)
-        engines, stores = spread(order, weight, offset)
-        _, on, store_kw = self._pricer.chosen(self._prices, engines, stores)
-        power, headroom = self._dispatcher.at_prices(on, store_kw, self._raised.best)
-        energy_off = power - self._mixed.power_kw
+        taken = spread(self._pricer.order.engine_bounds, self._weight, offset)
+        marks = np.empty_like(self._marks[0])
+        for number, of in enumerate(self._marks):
+            rows = taken == number
+            marks[rows] = of[rows]
+        standing = _Standing(marks, self._store_kw)
+        on = standing.on
+        power, headroom = self._dispatcher.at_prices(on, standing.store_kw, self._raised.best)
+        standing.energy_off = power - self._mixed.power_kw
         spare = headroom - self._mixed.headroom_kw - self._largest(on)
-        off = np.stack([energy_off, energy_off + spare])
-        return _Standing(Choice(on, store_kw), engines, stores, off)
+        standing.capacity_off = standing.energy_off + spare
+        return standing
 
     def _largest(self, on: Flags) -> Floats:
         """Loss of the largest engine on, beyond what the rows ask anyway, (intervals,) kW."""
@@ -179,7 +175,7 @@ class Chooser:
         prices, system = self._raised.best, self._pricer.order.fleet.system
         step_h = self._pricer.order.fleet.step_h
         step = MARGIN * max(float(np.abs(prices.energy).mean()), 1e-3)
-        output = self._dispatcher.output(standing.choice.on, prices)
+        output = self._dispatcher.output(standing.on, prices)
         lower, middle, upper = (
             self._dispatcher.supply(output, prices.energy + side, prices.reserve)
             for side in (-step, 0.0, step)
@@ -191,13 +187,38 @@ class Chooser:
             play=np.stack([middle - lower, upper - middle]),
         )
 
-    def _improve(self, standing: _Standing, block: int, rows: _Rows) -> None:
-        options = self._options(block, standing, rows)
-        choice, engines = standing.choice, options.engines
-        chosen = np.concatenate([standing.engines[engines], standing.stores[options.stores]])
-        chosen = chosen.astype(np.int32)
-        _first_alike(options, chosen)
+    def _steered(self, standing: _Standing, block: Ints, rows: _Rows) -> list[Flags]:
+        """Answers of a block of engines to prices that call for what is missing."""
+        lack = rows.beyond_play(standing.energy_off)
+        vectors = steering(self._raised.best, standing.capacity_off, lack)
+        asks = Pricer(engines_alone(self._pricer.order, block), self._workers)
+        found = [asks.at(one[0], one[1]).marks for one in vectors]
+        if self._blocks == 1:
+            self._marks = [*self._marks, *found]
+            return []
+        return found
+
+    def _improve(self, standing: _Standing, block: Ints, rows: _Rows, steered: list[Flags]) -> None:
+        if not len(block):
+            return
+        fleet = self._pricer.order.fleet
+        engines = engines_alone(self._pricer.order, block).fleet.engines
+        now = standing.marks[block]
+        near = np.empty((NEIGHBOURS, *now.shape), dtype=np.uint8)
+        neighbours(engines, 0, len(block), now, fleet.system.count, near)
+        offered = np.concatenate(
+            [
+                now[None],
+                *(of[block][None] for of in self._marks),
+                *(one[None] for one in steered),
+                near,
+            ]
+        )
+        best = np.stack([self._raised.best.energy, self._raised.best.reserve])
+        options = options_of(engines, offered, best, fleet.step_h, self._workers)
+        chosen = options.first[:-1].copy()
         improve(
+            options.first,
             options.power,
             options.capacity,
             options.excess,
@@ -208,37 +229,9 @@ class Chooser:
             chosen,
             standing.energy_off,
             standing.capacity_off,
-            SWEEPS,
+            THRIFT,
         )
-        many = len(engines)
-        choice.on[engines] = options.on[np.arange(many), chosen[:many]]
-        choice.store_kw[options.stores] = options.flow[
-            np.arange(len(options.stores)), chosen[many:]
-        ]
-
-    def _options(self, block: int, standing: _Standing, rows: _Rows) -> _Options:
-        """Schedules of a block of devices at every price vector, and what they are dearer."""
-        if self._kept is not None:
-            return self._kept
-        vectors = self._prices
-        if self._blocks > 1:
-            lack = rows.beyond_play(standing.energy_off)
-            more = steering(self._raised.best, standing.capacity_off, lack)
-            vectors = np.concatenate([vectors, more])
-        order = self._pricer.order
-        engines = np.arange(block, len(order.engine_rows), self._blocks)
-        stores = np.arange(block, len(order.store_rows), self._blocks)
-        fleet = Fleet(
-            engine_rows(order.fleet.engines, engines),
-            store_rows(order.fleet.stores, stores),
-            order.fleet.system,
-            order.fleet.step_h,
-        )
-        options = options_of(fleet, vectors, self._raised, self._workers)
-        found = _Options(engines, stores, *options)
-        if self._blocks == 1:
-            self._kept = found
-        return found
+        standing.marks[block] = offered[options.origin[chosen], np.arange(len(block))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,49 +285,53 @@ def steering(best: Prices, capacity_off: Floats, energy_off: Floats) -> Floats:
     return np.array(found).reshape(-1, 2, len(capacity_off))
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """Different schedules of engines, one after the other; see `price_options`."""
+
+    first: Counts
+    power: Singles
+    capacity: Singles
+    excess: Floats
+    origin: Counts
+
+
 def options_of(
-    fleet: Fleet, vectors: Floats, raised: Raised, workers: Workers
-) -> tuple[Flags, Floats, Floats, Floats, Floats]:
-    """Answers of some devices to every price vector, priced at the bound's prices.
+    engines: EngineArrays, offered: Flags, prices: Floats, step_h: float, workers: Workers
+) -> _Options:
+    """Different schedules among those offered to engines, dispatched and priced.
 
     Args:
-        fleet: the devices.
-        vectors: (price vectors, 2, intervals).
-        raised: whose prices they are priced at.
+        engines: the engines.
+        offered: on and off as bits (schedules, engines, bytes).
+        prices: (2, intervals), energy and headroom, USD/kWh.
+        step_h: length of an interval, h.
         workers: threads.
-
-    Returns:
-        On and off (engines, vectors, intervals), power of stores likewise, power and capacity of
-        all (devices, vectors, intervals), and what each is dearer (devices, vectors), USD.
     """
-    engines, stores = len(fleet.engines.up), len(fleet.stores.keep)
-    count, many = fleet.system.count, len(vectors)
-    asks = Pricer(ordered_as_is(fleet), workers)
-    on = np.zeros((engines, many, count), dtype=np.uint8)
-    flow = np.zeros((stores, many, count))
-    for j in range(many):
-        _, on[:, j], flow[:, j] = asks.chosen(
-            vectors, np.full(engines, j, np.int32), np.full(stores, j, np.int32)
-        )
-    energy, reserve, step_h = raised.best.energy, raised.best.reserve, fleet.step_h
-    power, capacity = np.zeros(on.shape), np.zeros(on.shape)
-    excess = np.zeros((engines, many))
-    engine_options(fleet.engines, on, energy, reserve, step_h, power, capacity, excess)
-    store_capacity, store_excess = np.zeros(flow.shape), np.zeros((stores, many))
-    store_options(fleet.stores, flow, energy, reserve, step_h, store_capacity, store_excess)
-    return (
-        on,
-        flow,
-        np.concatenate([power, flow]),
-        np.concatenate([capacity, store_capacity]),
-        np.concatenate([excess, store_excess]),
+    schedules, count, intervals = offered.shape[0], offered.shape[1], prices.shape[1]
+    number = np.empty((count, schedules), dtype=np.int32)
+    sizes = np.empty(count, dtype=np.int32)
+    parts = blocks((0, count))
+
+    def numbering(begin: int, end: int) -> Task:
+        return lambda: distinct(offered, begin, end, number, sizes)
+
+    workers.run([numbering(begin, end) for begin, end in parts])
+    first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    total = int(first[-1])
+    found = _Options(
+        first,
+        np.empty((total, intervals), dtype=np.float32),
+        np.empty((total, intervals), dtype=np.float32),
+        np.empty(total),
+        np.empty(total, dtype=np.int32),
     )
 
+    def pricing(begin: int, end: int) -> Task:
+        return lambda: price_options(
+            engines, begin, end, offered, number, first, prices, step_h,
+            found.power, found.capacity, found.excess, found.origin,
+        )  # fmt: skip
 
-def _first_alike(options: _Options, chosen: Counts) -> None:
-    """Point engines at the first of equal schedules, the only one that is priced."""
-    engines = len(options.engines)
-    again = np.flatnonzero(np.isinf(options.excess[np.arange(engines), chosen[:engines]]))
-    for i in again:
-        alike = (options.on[i] == options.on[i, chosen[i]]).all(axis=1)
-        chosen[i] = int(np.flatnonzero(alike)[0])
+    workers.run([pricing(begin, end) for begin, end in parts])
+    return found

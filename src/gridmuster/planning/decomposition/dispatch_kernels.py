@@ -63,20 +63,32 @@ def committed_supply(
     energy: Floats,
     reserve: Floats,
     frozen: Flags,
-    power: Floats,
     supply: Floats,
 ) -> None:
-    """Add up what engines that are on give, (intervals,) kW: at prices, or anyway if ``frozen``."""
+    """Add up what engines that are on and not ``frozen`` give, and their headroom, at prices.
+
+    Args:
+        engines: the engines.
+        begin: first of them.
+        end: one past the last.
+        on: (engines, intervals).
+        energy: (intervals,), USD/kWh.
+        reserve: (intervals,), USD/kWh.
+        frozen: 1 for those left out (engines,).
+        supply: (2, intervals), added to, kW.
+    """
     count = len(energy)
     output = np.empty(count)
+    constant = engines.high_kw.shape[1] == 1
     for i in range(begin, end):
         if frozen[i] == 1:
-            for t in range(count):
-                supply[t] += power[i, t]
             continue
         best_output(engines, i, energy, reserve, output)
+        reach = engines.reach_kw[i]
         for t in range(count):
-            supply[t] += output[t] * on[i, t]
+            high = engines.high_kw[i, 0 if constant else t]
+            supply[0, t] += output[t] * on[i, t]
+            supply[1, t] += min(high - output[t], reach) * on[i, t]
 
 
 @compiled
@@ -93,7 +105,8 @@ def committed_power(
 ) -> None:
     """Output of engines that are on, between their answers to two price vectors.
 
-    Those ``frozen`` keep what they have; those that would burn more than their tank refill it.
+    Those ``frozen`` keep what they have; those that would burn more than their tank refill it, and
+    are frozen by that.
 
     Args:
         engines: the engines.
@@ -102,7 +115,7 @@ def committed_power(
         on: (engines, intervals).
         prices: (3, intervals): energy on one side of the margin, on the other, and headroom.
         share: of the second (intervals,), 0 to 1.
-        frozen: 1 where ``power`` stands already (engines,).
+        frozen: 1 where ``power`` stands already (engines,), changed.
         step_h: length of an interval, h.
         power: (engines, intervals), written, kW.
     """
@@ -119,6 +132,7 @@ def committed_power(
         tank = engines.fuel[i] * (1.0 - KEPT_BACK)
         if tank < np.inf and fuel_used(engines, i, on[i], below, step_h) > tank:
             refill(engines, i, on[i], prices[0], prices[2], step_h, below, work)
+            frozen[i] = 1
         for t in range(count):
             power[i, t] = below[t] * on[i, t]
 
@@ -275,6 +289,7 @@ def committed_answers(
     begin: int,
     end: int,
     on: Flags,
+    frozen: Flags,
     energy: Floats,
     reserve: Floats,
     step_h: float,
@@ -283,13 +298,14 @@ def committed_answers(
     weight: float,
     power: Floats,
 ) -> None:
-    """Best output at prices of engines whose on and off is fixed, within their tanks.
+    """Best output at prices of ``frozen`` engines, whose on and off is fixed, within their tanks.
 
     Args:
         engines: the engines.
         begin: first of them.
         end: one past the last.
         on: (engines, intervals).
+        frozen: 1 for the engines that are asked (engines,).
         energy: (intervals,), USD/kWh.
         reserve: (intervals,), USD/kWh.
         step_h: length of an interval, h.
@@ -298,15 +314,16 @@ def committed_answers(
         weight: share of this answer that is added to ``power``.
         power: (engines, intervals), added to, kW; or (0, intervals).
     """
+    if power.shape[0] > 0 and weight == 0.0:
+        return
     count = len(energy)
     output = np.empty(count)
     work = np.empty((4, 2 * engines.width_kw.shape[1] * count))
     constant = engines.high_kw.shape[1] == 1
     for i in range(begin, end):
-        if engines.fuel[i] < np.inf:
-            refill(engines, i, on[i], energy, reserve, step_h, output, work)
-        else:
-            best_output(engines, i, energy, reserve, output)
+        if frozen[i] == 0:
+            continue
+        refill(engines, i, on[i], energy, reserve, step_h, output, work)
         value = path_value(engines, i, on[i], output, energy, reserve, step_h)
         size = abs(value)
         for t in range(count):

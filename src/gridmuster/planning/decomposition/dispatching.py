@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridmuster.planning.decomposition.bounding import Search
-from gridmuster.planning.decomposition.committed import CommittedPricer, settle
+from gridmuster.planning.decomposition.bounding import Raised
+from gridmuster.planning.decomposition.committed import Committed, Output, settle
 from gridmuster.planning.decomposition.dispatch_kernels import (
     committed_power,
     committed_supply,
@@ -21,20 +21,20 @@ from gridmuster.planning.decomposition.dispatch_kernels import (
     freeze_limited,
     stores_price,
 )
-from gridmuster.planning.decomposition.fleet import Flags, System
+from gridmuster.planning.decomposition.fleet import Flags, Offers, System
 from gridmuster.planning.decomposition.plan import FleetPlan
 from gridmuster.planning.decomposition.pricing import Ordered, Task, Workers, blocks
 from gridmuster.planning.decomposition.system import Prices
 from gridmuster.planning.linear import Floats
 
 #: Two sides of the margin closer than this, USD/kWh, count as one price.
-SAME_USD = 1e-8
+SAME_USD = 1e-7
 #: Rise of the price, as a share, at which a tank that would bind is held to what it gives now.
 NEAR = 0.01
-#: Search for the dispatch when tanks bind: passes, tolerance and first box as shares.
-PASSES = 30
-SETTLED = 1e-5
-BOX = 0.05
+#: Most times that tanks found to bind are held, and the rest is dispatched anew.
+REFILLS = 6
+#: Prices about those of the bound, as shares, between which supply is one step of an offer.
+SIDES = (-0.3, -0.1, -0.04, -0.02, -0.01, -0.004, 0.0, 0.004, 0.01, 0.02, 0.04, 0.1, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,6 @@ def _flows(system: System, energy: Floats, reserve: Floats) -> _Flows:
         ),
         unserved=np.where(energy >= system.unserved_usd, np.maximum(system.demand_kw, 0.0), 0.0),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """On and off and output of engines, kW; ``frozen`` is 1 where it must not change any more."""
-
-    on: Flags
-    frozen: Flags
-    power: Floats
 
 
 class Dispatcher:
@@ -104,19 +95,40 @@ class Dispatcher:
 
     def supply(self, output: Output, energy: Floats, reserve: Floats) -> Floats:
         """What engines that are on and the system give at prices, (intervals,) kW."""
+        given = self._engines(output, energy, reserve)[0] + output.frozen @ output.power
+        return np.asarray(given + _flows(self._fleet.system, energy, reserve).supply)
+
+    def _engines(self, output: Output, energy: Floats, reserve: Floats) -> Floats:
+        """Power and headroom of engines that are not frozen, (2, intervals) kW."""
         engines = self._fleet.engines
-        sums = np.zeros((len(self._engine_blocks), len(energy)))
+        sums = np.zeros((len(self._engine_blocks), 2, len(energy)))
 
         def task(block: int) -> Task:
             begin, end = self._engine_blocks[block]
             return lambda: committed_supply(
-                engines, begin, end, output.on, energy, reserve,
-                output.frozen, output.power, sums[block],
-            )  # fmt: skip
+                engines, begin, end, output.on, energy, reserve, output.frozen, sums[block]
+            )
 
         self._workers.run([task(block) for block in range(len(self._engine_blocks))])
-        given = np.asarray(sums.sum(axis=0))
-        return given + _flows(self._fleet.system, energy, reserve).supply
+        return np.asarray(sums.sum(axis=0))
+
+    def committed(self, output: Output, prices: Prices) -> Committed:
+        """What is on, as steps of price where no tank binds."""
+        system = self._fleet.system
+        edges = [
+            np.full(system.count, -system.surplus_usd),
+            *(prices.energy + side * np.abs(prices.energy) for side in SIDES),
+            np.full(system.count, system.unserved_usd),
+        ]
+        supplies = [self._engines(output, edge, prices.reserve) for edge in edges]
+        kw = np.diff([one[0] for one in supplies], axis=0)
+        lost = -np.diff([one[1] for one in supplies], axis=0)
+        share = np.where(kw > 0.0, np.clip(lost / np.where(kw > 0.0, kw, 1.0), 0.0, 1.0), 0.0)
+        middle = 0.5 * (np.array(edges[1:]) + np.array(edges[:-1]))
+        # Beyond the outermost sides nothing is known of costs but that they lie there.
+        middle[0], middle[-1] = edges[1], edges[-2]
+        offers = Offers(kw, middle - share * prices.reserve, share)
+        return Committed(self._order, output, supplies[0][0], supplies[0][1], offers)
 
     def at_prices(self, on: Flags, store_kw: Floats, prices: Prices) -> tuple[Floats, Floats]:
         """Power and headroom of all devices at prices, stores as they are, (intervals,) kW."""
@@ -126,28 +138,24 @@ class Dispatcher:
         sums, _ = self._finish(output, prices.energy, prices.energy, none, prices.reserve)
         return store_sums[0] + sums[0], store_sums[1] + sums[1]
 
-    def plan(
-        self, on: Flags, store_kw: Floats, prices: Prices, left_s: Callable[[], float]
-    ) -> FleetPlan:
-        """The cheapest dispatch of what is on, with stores as they are, priced.
+    def plan(self, on: Flags, raised: Raised, left_s: Callable[[], float]) -> FleetPlan:
+        """The cheapest dispatch of what is on, priced.
 
         Args:
             on: (engines, intervals).
-            store_kw: (stores, intervals), kW; what a store cannot do is cut to what it can.
-            prices: about where the margin is; the price of headroom is kept.
+            raised: prices about where the margin is, and what stores have answered on the way; the
+                price of headroom is kept.
             left_s: seconds left.
         """
-        store_kw = store_kw.copy()
-        if not self._tanks:
-            stored = self._stores(store_kw)
-            return self._plan(self.output(on, prices), store_kw, stored, prices)
-        committed = CommittedPricer(self._order, on, self._workers)
-        width = BOX * max(float(np.abs(prices.energy).mean()), 1e-3)
-        search = Search(SETTLED, PASSES, width, balanced=True)
-        engine_kw, store_kw, prices = settle(committed, prices, search, left_s)
+        prices = raised.best
         output = self.output(on, prices)
-        fixed = np.flatnonzero(output.frozen)
-        output.power[fixed] = engine_kw[fixed]
+        store_kw = np.zeros((0, on.shape[1]))
+        if output.frozen.any() or len(self._fleet.stores.keep):
+            fleet = self.committed(output, prices)
+            engine_kw, store_kw, settled = settle(fleet, raised, self._workers, left_s)
+            fixed = np.flatnonzero(output.frozen)
+            output.power[fixed] = engine_kw[fixed]
+            prices = Prices(settled.energy, settled.reserve)
         return self._plan(output, store_kw, self._stores(store_kw), prices)
 
     def _plan(
@@ -161,7 +169,13 @@ class Dispatcher:
         system = self._fleet.system
         store_sums, store_usd, store_kwh = stored
         need = system.demand_kw - store_sums[0]
-        low, high, share = self._margin(output, need, prices)
+        for _ in range(REFILLS):
+            fixed = int(output.frozen.sum())
+            low, high, share = self._margin(output, need, prices)
+            engine_sums, engine_usd = self._finish(output, low, high, share, prices.reserve)
+            # Tanks that the margin's price would empty are held to what they have.
+            if int(output.frozen.sum()) == fixed:
+                break
         below, above = (_flows(system, side, prices.reserve) for side in (low, high))
         bought = below.bought + share * (above.bought - below.bought)
         sold = below.sold + share * (above.sold - below.sold)
@@ -169,7 +183,6 @@ class Dispatcher:
         bought, sold = bought - both, sold - both
         renewable = below.renewable + share * (above.renewable - below.renewable)
         unserved = below.unserved + share * (above.unserved - below.unserved)
-        engine_sums, engine_usd = self._finish(output, low, high, share, prices.reserve)
         given = engine_sums[0] + store_sums[0] + renewable.sum(axis=0) + bought - sold + unserved
         off = system.demand_kw - given
         unserved, surplus = _absorbed(unserved, off)

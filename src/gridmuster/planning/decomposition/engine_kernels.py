@@ -256,6 +256,29 @@ def tail_intervals(engines: EngineArrays, i: int, on: Flags) -> int:
 
 
 @compiled
+def keeps(engines: EngineArrays, i: int, on: Flags) -> bool:
+    """Whether on and off keep what is held, permission, least times and the budget of hours."""
+    count = len(on)
+    constant = engines.high_kw.shape[1] == 1
+    before = engines.on_before[i]
+    held = min(engines.held[i], count)
+    for t in range(held):
+        if on[t] != before:
+            return False
+    hours = tail_intervals(engines, i, on)
+    state, first, begun = before, 0, False
+    for t in range(count):
+        hours += on[t]
+        if on[t] == 1 and engines.high_kw[i, 0 if constant else t] <= 0.0:
+            return False
+        if on[t] != state:
+            if begun and t - first < (engines.up[i] if state == 1 else engines.down[i]):
+                return False
+            state, first, begun = on[t], t, True
+    return bool(hours <= engines.hours[i])
+
+
+@compiled
 def most_hours(engines: EngineArrays, i: int, count: int) -> int:
     """The budget of hours in intervals, as far as it can matter."""
     return int(min(engines.hours[i], count + engines.up[i]))

@@ -16,6 +16,7 @@ from gridmuster.planning.linear import Floats
 
 Counts = NDArray[np.int32]
 Flags = NDArray[np.uint8]
+Singles = NDArray[np.float32]
 
 #: Stands for "no limit" among whole numbers.
 UNLIMITED = np.int32(2**30)
@@ -79,13 +80,25 @@ class StoreArrays(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Offers:
+    """Power of engines that are on, in steps of price: arrays (steps, intervals).
+
+    ``headroom`` is the share of each kW by which headroom falls, 0 to 1.
+    """
+
+    kw: Floats
+    usd: Floats
+    headroom: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """What the devices have in common: arrays over the intervals, kW and USD/kWh.
 
     ``renewable_kw`` (pools, intervals) is what sun and wind of each cost could give. Missing
     reserve is priced, and so are unserved demand and surplus. With ``secures_largest`` the loss of
     the largest engine that is on is to be covered on top of ``reserve_kw``; never less than
-    ``largest_kw``, whatever is on.
+    ``largest_kw``, whatever is on. ``offers`` are there once on and off are fixed.
     """
 
     demand_kw: Floats
@@ -101,6 +114,7 @@ class System:
     reserve_usd: float
     largest_kw: Floats
     secures_largest: bool = False
+    offers: Offers | None = None
 
     @property
     def count(self) -> int:

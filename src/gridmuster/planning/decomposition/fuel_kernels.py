@@ -175,13 +175,14 @@ def collect(
     """Everything above least output that is worth its cost: the knapsack's things.
 
     Worth of a unit of fuel goes to the first row of ``work``, fuel to the second; ``output`` is
-    set to the least. Returns how many there are.
+    set to the least, or nothing when off. Returns how many there are.
     """
     segments = engines.width_kw.shape[1]
     width = work[2:4]
     size = 0
     for t in range(len(on)):
         if on[t] == 0:
+            output[t] = 0.0
             continue
         output[t] = parts(engines, i, t, width)
         for j in range(segments):

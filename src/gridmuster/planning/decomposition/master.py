@@ -103,6 +103,10 @@ class Master:
         self._add(one * system.reserve_usd, open_, [count + t], [one])
         for available, usd in zip(system.renewable_kw, system.renewable_usd, strict=True):
             self._add(one * usd, available / scale, [t], [one])
+        if system.offers is not None:
+            offers = system.offers
+            for kw, usd, room in zip(offers.kw, offers.usd, offers.headroom, strict=True):
+                self._add(usd, kw / scale, both, [one, -room])
 
     def _add_box(self) -> Ints:
         count = self._system.count
@@ -118,27 +122,26 @@ class Master:
         )
 
     def _asked_of_devices(self, values: Floats) -> tuple[Floats, Floats]:
-        """What the rows leave to the devices, in the master's unit of power."""
+        """What the rows leave to devices and offers, in the master's unit of power."""
         system, count, scale = self._system, self._system.count, self._scale_kw
         flows = values[: self._flows].reshape(-1, count)
         bought, sold, unserved, surplus, short = flows[:5]
-        made = flows[5:].sum(axis=0)
+        made = flows[5 : 5 + len(system.renewable_kw)].sum(axis=0)
         power = system.demand_kw / scale - bought + sold - unserved + surplus - made
         need = system.headroom_need_kw / scale
         return power, need + bought - sold - short
 
-    def learn(self, answers: Answers) -> None:
-        """Add one answer of every group; answers get the number of their price vector."""
+    def learn(self, answers: Answers, first_group: int = 0) -> None:
+        """Add an answer of every group from a first one on; each call is a price vector's."""
         count = self._system.count
         rows = np.arange(2 * count)
-        size = self._groups
-        index = np.concatenate(
-            [np.tile(rows, (size, 1)), 2 * count + np.arange(size)[:, None]], axis=1
-        )
+        groups = np.arange(first_group, self._groups)
+        size = len(groups)
+        index = np.concatenate([np.tile(rows, (size, 1)), 2 * count + groups[:, None]], axis=1)
         value = np.concatenate(
             [
-                answers.power_kw / self._scale_kw,
-                answers.headroom_kw / self._scale_kw,
+                answers.power_kw[groups] / self._scale_kw,
+                answers.headroom_kw[groups] / self._scale_kw,
                 np.ones((size, 1)),
             ],
             axis=1,
@@ -146,7 +149,7 @@ class Master:
         width = 2 * count + 1
         self._solver.addCols(
             size,
-            answers.cost_usd / self._scale_usd,
+            answers.cost_usd[groups] / self._scale_usd,
             np.zeros(size),
             np.full(size, INF),
             size * width,
@@ -154,7 +157,7 @@ class Master:
             index.ravel().astype(np.int32),
             value.ravel(),
         )
-        self._owner += [(group, self._vectors) for group in range(size)]
+        self._owner += [(int(group), self._vectors) for group in groups]
         self._columns += size
         self._vectors += 1
 

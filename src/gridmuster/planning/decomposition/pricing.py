@@ -15,14 +15,14 @@ import numpy as np
 
 from gridmuster.planning.decomposition.answer_kernels import engine_answers
 from gridmuster.planning.decomposition.fleet import (
-    Counts,
     EngineArrays,
     Flags,
     Fleet,
     engine_rows,
     store_rows,
 )
-from gridmuster.planning.decomposition.store_kernels import store_answers
+from gridmuster.planning.decomposition.store_kernels import store_answers, store_mixes
+from gridmuster.planning.decomposition.system import Prices
 from gridmuster.planning.linear import Floats, Ints
 
 #: Most devices in a block: a few tenths of a megabyte, milliseconds of work.
@@ -56,7 +56,8 @@ class Answers:
     """What groups of devices answer to prices: arrays (groups, intervals) and (groups,).
 
     ``cost_usd`` is what the answer costs by itself; ``bound_usd`` is below cost less earnings of
-    every answer, ``value_usd`` that of this one.
+    every answer, ``value_usd`` that of this one. ``marks`` (engines, bytes) has each engine's on
+    and off as bits, see `pack`: by them answers are found again without asking twice.
     """
 
     power_kw: Floats
@@ -65,6 +66,13 @@ class Answers:
     value_usd: Floats
     bound_usd: Floats
     magnitude_usd: float
+    marks: Flags
+
+
+def unpacked(marks: Flags, count: int) -> Flags:
+    """On and off (engines, intervals) from the bits of `Answers`."""
+    bits = np.unpackbits(marks, axis=1, count=count, bitorder="little")
+    return np.asarray(bits, dtype=np.uint8)
 
 
 def merit(engines: EngineArrays) -> Floats:
@@ -114,15 +122,20 @@ def _groups(key: Floats, size: Floats, groups: int) -> tuple[Ints, tuple[tuple[i
     return rows.astype(np.int64), bounds
 
 
-def ordered_as_is(fleet: Fleet) -> Ordered:
-    """All engines as one group and all stores as another, in their order."""
-    engines, stores = len(fleet.engines.up), len(fleet.stores.keep)
+def engines_alone(order: Ordered, rows: Ints) -> Ordered:
+    """Some engines of a fleet as one group, without its stores."""
+    fleet, none = order.fleet, np.zeros(0, dtype=np.int64)
     return Ordered(
-        fleet=fleet,
-        engine_rows=np.arange(engines),
-        store_rows=np.arange(stores),
-        engine_bounds=((0, engines),) if engines else (),
-        store_bounds=((0, stores),) if stores else (),
+        fleet=Fleet(
+            engine_rows(fleet.engines, rows),
+            store_rows(fleet.stores, none),
+            fleet.system,
+            fleet.step_h,
+        ),
+        engine_rows=rows,
+        store_rows=none,
+        engine_bounds=((0, len(rows)),) if len(rows) else (),
+        store_bounds=(),
     )
 
 
@@ -208,16 +221,11 @@ class Pricer:
         self.order = order
         self._workers = workers
         self._stands_for = np.ones(order.groups) if stands_for is None else stands_for
-        fleet = order.fleet
         self._blocks = [
             (number, begin, end, number < len(order.engine_bounds))
             for number, bounds in enumerate((*order.engine_bounds, *order.store_bounds))
             for begin, end in blocks(bounds)
         ]
-        self._one_engine = np.zeros(len(fleet.engines.up), dtype=np.int32)
-        self._one_store = np.zeros(len(fleet.stores.keep), dtype=np.int32)
-        self._no_engine = np.zeros((0, fleet.system.count), dtype=np.uint8)
-        self._no_store = np.zeros((0, fleet.system.count))
 
     def at(self, energy: Floats, reserve: Floats) -> Answers:
         """Everybody's answer to one price vector.
@@ -226,42 +234,12 @@ class Pricer:
             energy: (intervals,), USD/kWh.
             reserve: (intervals,), USD/kWh of headroom.
         """
-        prices = np.ascontiguousarray(np.stack([energy, reserve])[None, :, :])
-        return self._answers(
-            prices, self._one_engine, self._one_store, self._no_engine, self._no_store
-        )
-
-    def chosen(
-        self, prices: Floats, engine_choice: Counts, store_choice: Counts
-    ) -> tuple[Answers, Flags, Floats]:
-        """Each device's answer to a price vector of its own, written down.
-
-        Args:
-            prices: (price vectors, 2, intervals).
-            engine_choice: number of the vector for each engine.
-            store_choice: the same for each store.
-
-        Returns:
-            The sums, on and off (engines, intervals), power given (stores, intervals).
-        """
-        fleet = self.order.fleet
-        count = fleet.system.count
-        on = np.zeros((len(fleet.engines.up), count), dtype=np.uint8)
-        power = np.zeros((len(fleet.stores.keep), count))
-        return self._answers(prices, engine_choice, store_choice, on, power), on, power
-
-    def _answers(
-        self,
-        prices: Floats,
-        engine_choice: Counts,
-        store_choice: Counts,
-        on: Flags,
-        power: Floats,
-    ) -> Answers:
         fleet, step_h = self.order.fleet, self.order.fleet.step_h
         count = fleet.system.count
+        energy, reserve = np.ascontiguousarray(energy), np.ascontiguousarray(reserve)
         sums = np.zeros((len(self._blocks), 2, count))
         totals = np.zeros((len(self._blocks), 3))
+        marks = np.empty((len(fleet.engines.up), (count + 7) // 8), dtype=np.uint8)
 
         def task(block: int) -> Task:
             _, begin, end, engine = self._blocks[block]
@@ -269,36 +247,63 @@ class Pricer:
             def run() -> None:
                 if engine:
                     engine_answers(
-                        fleet.engines, begin, end, prices, engine_choice, step_h,
-                        sums[block], totals[block], on,
+                        fleet.engines, begin, end, energy, reserve, step_h,
+                        sums[block], totals[block], marks,
                     )  # fmt: skip
                 else:
                     store_answers(
-                        fleet.stores, begin, end, prices, store_choice, step_h,
-                        sums[block], totals[block], power,
+                        fleet.stores, begin, end, energy, reserve, step_h,
+                        sums[block], totals[block],
                     )  # fmt: skip
 
             return run
 
         self._workers.run([task(block) for block in range(len(self._blocks))])
-        return self._collect(prices, sums, totals)
+        return self._collect(Prices(energy, reserve), sums, totals, marks)
 
-    def _collect(self, prices: Floats, sums: Floats, totals: Floats) -> Answers:
-        groups, count = self.order.groups, prices.shape[2]
-        power, headroom = np.zeros((groups, count)), np.zeros((groups, count))
-        value, bound = np.zeros(groups), np.zeros(groups)
-        for (group, _, _, _), block_sums, block_totals in zip(
-            self._blocks, sums, totals, strict=True
-        ):
-            power[group] += block_sums[0]
-            headroom[group] += block_sums[1]
-            value[group] += block_totals[0]
-            bound[group] += block_totals[1]
+    def _collect(self, prices: Prices, sums: Floats, totals: Floats, marks: Flags) -> Answers:
+        number = np.array([group for group, _, _, _ in self._blocks], dtype=np.int64)
+        by_group = np.zeros((self.order.groups, *sums.shape[1:]))
+        values = np.zeros((self.order.groups, 3))
+        np.add.at(by_group, number, sums)
+        np.add.at(values, number, totals)
         factor = self._stands_for
-        power, headroom = power * factor[:, None], headroom * factor[:, None]
-        value, bound = value * factor, bound * factor
-        earned = (power @ prices[0, 0] + headroom @ prices[0, 1]) * self.order.fleet.step_h
-        return Answers(power, headroom, value + earned, value, bound, float(totals[:, 2].sum()))
+        power, headroom = by_group[:, 0] * factor[:, None], by_group[:, 1] * factor[:, None]
+        value, bound = values[:, 0] * factor, values[:, 1] * factor
+        earned = power @ prices.energy + headroom @ prices.reserve
+        cost = value + earned * self.order.fleet.step_h
+        return Answers(power, headroom, cost, value, bound, float(totals[:, 2].sum()), marks)
+
+
+def mixed_stores(order: Ordered, vectors: Floats, weight: Floats, workers: Workers) -> Floats:
+    """Power of every store, (stores, intervals) kW: its answers to price vectors, mixed by group.
+
+    What a store can do is convex, so that it can follow any mix. Power that a mix would take and
+    give at once is left out, which leaves more energy in the store.
+
+    Args:
+        order: the fleet in groups.
+        vectors: (price vectors, 2, intervals), USD/kWh of energy and of headroom.
+        weight: (groups, price vectors); adds up to 1 along a row.
+        workers: threads.
+    """
+    fleet, first = order.fleet, len(order.engine_bounds)
+    power = np.zeros((len(fleet.stores.keep), fleet.system.count))
+    shares = np.ascontiguousarray(weight)
+
+    def task(group: int, begin: int, end: int) -> Task:
+        return lambda: store_mixes(
+            fleet.stores, begin, end, vectors, shares[group], fleet.step_h, power
+        )
+
+    workers.run(
+        [
+            task(group, begin, end)
+            for group, bounds in enumerate(order.store_bounds, first)
+            for begin, end in blocks(bounds)
+        ]
+    )
+    return power
 
 
 def blocks(bounds: tuple[int, int]) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ from gridmuster.planning.decomposition.pricing import Ordered, Pricer, Workers, 
 from gridmuster.planning.decomposition.system import Prices
 
 #: Groups of engines and of stores.
-ENGINE_GROUPS, STORE_GROUPS = 10, 5
+ENGINE_GROUPS, STORE_GROUPS = 10, 15
 #: Fleets larger than twice this get their first prices from a sample of it.
 SAMPLE = 6000
 #: Most passes over a small fleet, and over a large one, whose prices a sample has found.
@@ -34,7 +34,7 @@ TRIES, LARGE_TRIES = 12, 3
 #: Steps between the offsets of tries: the square of 1 / the golden ratio.
 OFFSET = 0.3819660112501051
 #: Share of the gap asked for that the rows of a choice may miss.
-ENOUGH = 0.4
+ENOUGH = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def solve_fleet(fleet: Fleet, limits: FleetLimits, first: Prices | None = None) 
         enough_usd = ENOUGH * limits.gap * abs(raised.bound_usd)
         for number in range(LARGE_TRIES if large else TRIES):
             choice = chooser.choose(number * OFFSET, enough_usd, left_s)
-            plan = dispatcher.plan(choice.on, choice.store_kw, raised.best, left_s)
+            plan = dispatcher.plan(choice.on, raised, left_s)
             if best is None or plan.cost_usd < best.cost_usd:
                 best = plan
             done = best.cost_usd - raised.bound_usd <= limits.gap * abs(best.cost_usd)

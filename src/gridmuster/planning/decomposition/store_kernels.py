@@ -11,61 +11,37 @@ from __future__ import annotations
 import numpy as np
 
 from gridmuster.compiled import compiled
-from gridmuster.planning.decomposition.fleet import Counts, StoreArrays
+from gridmuster.planning.decomposition.fleet import StoreArrays
 from gridmuster.planning.linear import Floats
 
 #: Energy behind a store's headroom lasts this long, h, as in the exact model's reserve.
 HOLD_H = 0.25
-
-
-@compiled
-def insert_piece(slopes: Floats, widths: Floats, size: int, slope: float, width: float) -> int:
-    """Put a piece into a list in order of slopes; the new number of pieces."""
-    if width <= 0.0:
-        return size
-    k = size
-    while k > 0 and slopes[k - 1] > slope:
-        slopes[k] = slopes[k - 1]
-        widths[k] = widths[k - 1]
-        k -= 1
-    slopes[k] = slope
-    widths[k] = width
-    return size + 1
-
-
-@compiled
-def cut_left(slopes: Floats, widths: Floats, size: int, width: float) -> int:
-    """Take away the first so much width; the new number of pieces."""
-    k = 0
-    while k < size and widths[k] <= width:
-        width -= widths[k]
-        k += 1
-    if k == size:
-        return 0
-    if k > 0:
-        for j in range(k, size):
-            slopes[j - k] = slopes[j]
-            widths[j - k] = widths[j]
-    widths[0] -= width
-    return size - k
+#: Self-discharge that has added up to less than this is multiplied into the list of slopes.
+LEAST_SCALE = 1e-60
 
 
 @compiled
 def flow_slopes(
-    stores: StoreArrays, i: int, t: int, price: float, step_h: float, hull: int, piece: Floats
+    rates: tuple[float, float, float, float],
+    charge_kw: float,
+    discharge_kw: float,
+    price: float,
+    step_h: float,
+    hull: int,
+    piece: Floats,
 ) -> None:
     """What an interval's flows can do to the energy and at what cost: (4,) of ``piece``.
 
     Energy taken at most and what a kWh more of it costs, energy given at most and what a kWh less
     earns. Where energy is worth so little that both at once would pay, ``hull`` = 1 takes the mean
-    of both slopes (the convex hull, a bound), 0 forbids to discharge.
+    of both slopes (the convex hull, a bound), 0 forbids to discharge. ``rates`` are the
+    efficiencies and costs per kWh of charging and discharging.
     """
-    into, out = stores.charge_efficiency[i], stores.discharge_efficiency[i]
-    column = 0 if stores.charge_kw.shape[1] == 1 else t
-    taken = stores.charge_kw[i, column] * into * step_h
-    given = stores.discharge_kw[i, column] / out * step_h
-    buys = (price + stores.charge_usd[i]) / into
-    sells = (price - stores.discharge_usd[i]) * out
+    into, out, charge_usd, discharge_usd = rates
+    taken = charge_kw * into * step_h
+    given = discharge_kw / out * step_h
+    buys = (price + charge_usd) / into
+    sells = (price - discharge_usd) * out
     if sells > buys:
         if hull == 1:
             share = taken + given
@@ -79,39 +55,113 @@ def flow_slopes(
 
 
 @compiled
-def last_worth(stores: StoreArrays, i: int, slopes: Floats, widths: Floats) -> int:
-    """Slopes of what energy left at the end costs; the number of pieces."""
+def last_worth(stores: StoreArrays, i: int, slopes: Floats, widths: Floats, last: int) -> int:
+    """Slopes of what energy left at the end costs, up to place ``last``; the first place taken."""
     least, most = stores.min_kwh[i], stores.max_kwh[i]
     wish = min(max(stores.end_min_kwh[i], least), most)
-    short = -stores.end_usd[i] - stores.end_penalty_usd[i]
-    size = insert_piece(slopes, widths, 0, short, wish - least)
-    return insert_piece(slopes, widths, size, -stores.end_usd[i], most - wish)
+    first = last
+    if most > wish:
+        first -= 1
+        slopes[first], widths[first] = -stores.end_usd[i], most - wish
+    if wish > least:
+        first -= 1
+        slopes[first] = -stores.end_usd[i] - stores.end_penalty_usd[i]
+        widths[first] = wish - least
+    return first
+
+
+@compiled
+def cut_first(widths: Floats, first: int, last: int, cut: float) -> int:
+    """Take so much width from the left; the first place that is left."""
+    while first < last and widths[first] <= cut:
+        cut -= widths[first]
+        first += 1
+    if first < last:
+        widths[first] -= cut
+    return first
+
+
+@compiled
+def cut_last(widths: Floats, first: int, last: int, cut: float) -> int:
+    """Take so much width from the right; one past the last place that is left."""
+    while first < last and widths[last - 1] <= cut:
+        cut -= widths[last - 1]
+        last -= 1
+    if first < last:
+        widths[last - 1] -= cut
+    return last
 
 
 @compiled
 def step_back(
-    stores: StoreArrays, i: int, piece: Floats, slopes: Floats, widths: Floats, size: int
-) -> int:
-    """Slopes of the worth of energy one interval earlier; the number of pieces."""
-    least, most, keep = stores.min_kwh[i], stores.max_kwh[i], stores.keep[i]
-    size = insert_piece(slopes, widths, size, -piece[1], piece[0])
-    size = insert_piece(slopes, widths, size, -piece[3], piece[2])
+    bounds: tuple[float, float, float],
+    piece: Floats,
+    slopes: Floats,
+    widths: Floats,
+    first: int,
+    last: int,
+    scale: float,
+) -> tuple[int, int, float, float, float]:
+    """The worth of energy one interval earlier, and up to where to charge and down to discharge.
+
+    Pieces stand in order of slope at places ``first`` to ``last`` - 1. Self-discharge multiplies
+    every slope and divides every width by the same number, which is kept apart: a piece's slope is
+    ``slopes[k] * scale``, its width ``widths[k] / scale``. New pieces go in from the left, so that
+    one way through the list finds both thresholds and makes room.
+
+    Args:
+        bounds: least and most energy, kWh, and the share kept over an interval.
+        piece: the interval's flows, see `flow_slopes`.
+        slopes: room for two places to the left of ``first``.
+        widths: the same.
+        first: first place taken.
+        last: one past the last.
+        scale: see above.
+
+    Returns:
+        ``first``, ``last`` and ``scale`` of the new list, and the energies up to which to charge
+        and down to which to discharge, kWh.
+    """
+    least, most, keep = bounds
+    charge, sell = -piece[1] / scale, -piece[3] / scale
+    charges, sells = 1 if piece[0] > 0.0 else 0, 1 if piece[2] > 0.0 else 0
+    both = charges + sells
+    level = 0.0
+    k = first
+    while k < last and slopes[k] < charge:
+        level += widths[k]
+        slopes[k - both] = slopes[k]
+        widths[k - both] = widths[k]
+        k += 1
+    fill = least + level / scale
+    if charges == 1:
+        slopes[k - both] = charge
+        widths[k - both] = piece[0] * scale
+    while k < last and slopes[k] <= sell:
+        level += widths[k]
+        slopes[k - sells] = slopes[k]
+        widths[k - sells] = widths[k]
+        k += 1
+    drain = least + level / scale
+    if sells == 1:
+        slopes[k - 1] = sell
+        widths[k - 1] = piece[2] * scale
+    first -= both
     # The list now begins at least - taken; energies before this interval's flows lie between what
     # is kept of the least and of the most.
-    size = cut_left(slopes, widths, size, piece[0] - (1.0 - keep) * least)
-    width = keep * (most - least)
-    total = 0.0
-    for k in range(size):
-        if total + widths[k] >= width:
-            widths[k] = width - total
-            size = k + 1
-            break
-        total += widths[k]
-    if keep < 1.0:
-        for k in range(size):
-            slopes[k] *= keep
-            widths[k] /= keep
-    return size
+    first = cut_first(widths, first, last, (piece[0] - (1.0 - keep) * least) * scale)
+    last = cut_last(widths, first, last, (piece[2] + (1.0 - keep) * most) * scale)
+    scale *= keep
+    if scale <= 0.0:
+        # Nothing is kept: energy before is worth nothing.
+        first = last - 1
+        slopes[first], widths[first], scale = 0.0, most - least, 1.0
+    elif scale < LEAST_SCALE:
+        for k in range(first, last):
+            slopes[k] *= scale
+            widths[k] /= scale
+        scale = 1.0
+    return first, last, scale, fill, drain
 
 
 @compiled
@@ -140,20 +190,23 @@ def thresholds(
         widths: the same.
     """
     piece = np.empty(4)
-    size = last_worth(stores, i, slopes, widths)
+    last, scale = len(slopes), 1.0
+    first = last_worth(stores, i, slopes, widths, last)
+    bounds = (stores.min_kwh[i], stores.max_kwh[i], stores.keep[i])
+    rates = (
+        stores.charge_efficiency[i],
+        stores.discharge_efficiency[i],
+        stores.charge_usd[i],
+        stores.discharge_usd[i],
+    )
+    charge_kw, discharge_kw = stores.charge_kw[i], stores.discharge_kw[i]
+    constant = len(charge_kw) == 1
     for t in range(len(price) - 1, -1, -1):
-        flow_slopes(stores, i, t, price[t], step_h, hull, piece)
-        level = stores.min_kwh[i]
-        k = 0
-        while k < size and slopes[k] < -piece[1]:
-            level += widths[k]
-            k += 1
-        fill[t] = level
-        while k < size and slopes[k] <= -piece[3]:
-            level += widths[k]
-            k += 1
-        drain[t] = level
-        size = step_back(stores, i, piece, slopes, widths, size)
+        column = 0 if constant else t
+        flow_slopes(rates, charge_kw[column], discharge_kw[column], price[t], step_h, hull, piece)
+        first, last, scale, fill[t], drain[t] = step_back(
+            bounds, piece, slopes, widths, first, last, scale
+        )
 
 
 @compiled
@@ -172,16 +225,26 @@ def energy_worths(
     count = len(price)
     slopes, widths, piece = np.empty(2 * count + 4), np.empty(2 * count + 4), np.empty(4)
     for i in range(len(stores.keep)):
-        size = last_worth(stores, i, slopes, widths)
+        last, scale = len(slopes), 1.0
+        first = last_worth(stores, i, slopes, widths, last)
+        bounds = (stores.min_kwh[i], stores.max_kwh[i], stores.keep[i])
+        rates = (
+            stores.charge_efficiency[i],
+            stores.discharge_efficiency[i],
+            stores.charge_usd[i],
+            stores.discharge_usd[i],
+        )
+        charge_kw, discharge_kw = stores.charge_kw[i], stores.discharge_kw[i]
         for t in range(count - 1, -1, -1):
+            column = 0 if len(charge_kw) == 1 else t
             level = stores.min_kwh[i]
-            k = 0
-            while k < size - 1 and level + widths[k] <= energy[i, t]:
-                level += widths[k]
+            k = first
+            while k < last - 1 and level + widths[k] / scale <= energy[i, t]:
+                level += widths[k] / scale
                 k += 1
-            worth[i, t] = -slopes[k] if size > 0 else 0.0
-            flow_slopes(stores, i, t, price[t], step_h, 0, piece)
-            size = step_back(stores, i, piece, slopes, widths, size)
+            worth[i, t] = -slopes[k] * scale if first < last else 0.0
+            flow_slopes(rates, charge_kw[column], discharge_kw[column], price[t], step_h, 0, piece)
+            first, last, scale, _, _ = step_back(bounds, piece, slopes, widths, first, last, scale)
 
 
 @compiled
@@ -260,68 +323,126 @@ def burns(stores: StoreArrays, i: int, worth: Floats) -> bool:
 
 
 @compiled
+def best_flow(
+    stores: StoreArrays,
+    i: int,
+    energy: Floats,
+    reserve: Floats,
+    step_h: float,
+    rows: Floats,
+    lists: Floats,
+) -> tuple[float, float, float]:
+    """A store's best answer to prices.
+
+    Args:
+        stores: the stores.
+        i: which of them.
+        energy: (intervals,), USD/kWh.
+        reserve: (intervals,), USD/kWh of headroom.
+        step_h: length of an interval, h.
+        rows: (5, intervals), written: worth of a kWh given, power given (kW), energy at the end of
+            each interval (kWh), and the two thresholds.
+        lists: (2, 2 * intervals + 4), room.
+
+    Returns:
+        Cost less what is earned, of the answer without headroom and of a bound on the best one, and
+        what all of its discharging power would earn as headroom, USD.
+    """
+    worth, power, level, fill, drain = rows[0], rows[1], rows[2], rows[3], rows[4]
+    column, ready = 0, 0.0
+    if stores.reserve[i] == 1:
+        # Headroom D - q is sold with every kWh not given; energy behind it is left out, which only
+        # lowers the bound.
+        for t in range(len(energy)):
+            column = 0 if stores.discharge_kw.shape[1] == 1 else t
+            worth[t] = energy[t] - reserve[t]
+            ready += reserve[t] * stores.discharge_kw[i, column] * step_h
+    else:
+        for t in range(len(energy)):
+            worth[t] = energy[t]
+    bound = np.inf
+    if burns(stores, i, worth):
+        thresholds(stores, i, worth, step_h, 1, fill, drain, lists[0], lists[1])
+        bound = follow(stores, i, worth, step_h, 1, fill, drain, power, level)
+    thresholds(stores, i, worth, step_h, 0, fill, drain, lists[0], lists[1])
+    value = follow(stores, i, worth, step_h, 0, fill, drain, power, level)
+    return value, min(bound, value), ready
+
+
+@compiled
 def store_answers(
     stores: StoreArrays,
     begin: int,
     end: int,
-    prices: Floats,
-    choice: Counts,
+    energy: Floats,
+    reserve: Floats,
     step_h: float,
     sums: Floats,
     totals: Floats,
-    written: Floats,
 ) -> None:
-    """Answers of some stores, added up, and written down where asked for.
+    """Answers of some stores, added up.
+
+    Args:
+        stores: the stores.
+        begin: first of them.
+        end: one past the last.
+        energy: (intervals,), USD/kWh.
+        reserve: (intervals,), USD/kWh of headroom.
+        step_h: length of an interval, h.
+        sums: (2, intervals), added to: power given and headroom, kW.
+        totals: (3,), added to: value of the answers and a bound on the best value (cost less what
+            is earned at the prices, USD), and the sum of the absolute terms behind them.
+    """
+    count = len(energy)
+    rows, lists = np.empty((5, count)), np.empty((2, 2 * count + 4))
+    worth, power, level = rows[0], rows[1], rows[2]
+    constant = stores.charge_kw.shape[1] == 1
+    for i in range(begin, end):
+        value, bound, ready = best_flow(stores, i, energy, reserve, step_h, rows, lists)
+        totals[1] += bound - ready
+        size = abs(ready) + abs(stores.end_usd[i] * level[count - 1]) + abs(value)
+        for t in range(count):
+            sums[0, t] += power[t]
+            size += abs(worth[t] * power[t]) * step_h
+        if stores.reserve[i] == 1:
+            lasts = stores.discharge_efficiency[i] / HOLD_H
+            for t in range(count):
+                column = 0 if constant else t
+                held = lasts * max(0.0, level[t] - stores.min_kwh[i])
+                headroom = min(stores.discharge_kw[i, column] - power[t], held)
+                sums[1, t] += headroom
+                value -= reserve[t] * (headroom + power[t]) * step_h
+        totals[0] += value
+        totals[2] += size
+
+
+@compiled
+def store_mixes(
+    stores: StoreArrays,
+    begin: int,
+    end: int,
+    prices: Floats,
+    weight: Floats,
+    step_h: float,
+    power: Floats,
+) -> None:
+    """Mixes of some stores' answers to several price vectors.
 
     Args:
         stores: the stores.
         begin: first of them.
         end: one past the last.
         prices: (price vectors, 2, intervals): energy and headroom, USD/kWh.
-        choice: which price vector each store sees (stores,).
+        weight: share of each price vector (price vectors,).
         step_h: length of an interval, h.
-        sums: (2, intervals), added to: power given and headroom, kW.
-        totals: (3,), added to: value of the answers and a bound on the best value (cost less what
-            is earned at the prices, USD), and the sum of the absolute terms behind them.
-        written: (stores, intervals) takes the power given, (0, intervals) does not.
+        power: (stores, intervals), written, kW, above 0 when it gives.
     """
     count = prices.shape[2]
-    fill, drain = np.empty(count), np.empty(count)
-    slopes, widths = np.empty(2 * count + 4), np.empty(2 * count + 4)
-    power, energy = np.empty(count), np.empty(count)
-    worth = np.empty(count)
-    constant = stores.charge_kw.shape[1] == 1
+    rows, lists = np.empty((5, count)), np.empty((2, 2 * count + 4))
     for i in range(begin, end):
-        price, reserve = prices[choice[i], 0], prices[choice[i], 1]
-        gives = stores.reserve[i] == 1
-        ready = 0.0
-        for t in range(count):
-            worth[t] = price[t]
-            if gives:
-                # Headroom D - q is sold with every kWh not given; energy behind it is left out,
-                # which only lowers the bound.
-                worth[t] = price[t] - reserve[t]
-                ready += reserve[t] * stores.discharge_kw[i, 0 if constant else t] * step_h
-        bound = np.inf
-        if burns(stores, i, worth):
-            thresholds(stores, i, worth, step_h, 1, fill, drain, slopes, widths)
-            bound = follow(stores, i, worth, step_h, 1, fill, drain, power, energy)
-        thresholds(stores, i, worth, step_h, 0, fill, drain, slopes, widths)
-        value = follow(stores, i, worth, step_h, 0, fill, drain, power, energy)
-        totals[1] += min(bound, value) - ready
-        size = abs(ready) + abs(stores.end_usd[i] * energy[count - 1]) + abs(value)
-        lasts = stores.discharge_efficiency[i] / HOLD_H
-        for t in range(count):
-            column = 0 if constant else t
-            sums[0, t] += power[t]
-            size += abs(worth[t] * power[t]) * step_h
-            if gives:
-                held = lasts * max(0.0, energy[t] - stores.min_kwh[i])
-                headroom = min(stores.discharge_kw[i, column] - power[t], held)
-                sums[1, t] += headroom
-                value -= reserve[t] * (headroom + power[t]) * step_h
-        totals[0] += value
-        totals[2] += size
-        if written.shape[0] > 0:
-            for t in range(count):
-                written[i, t] = power[t]
+        power[i] = 0.0
+        for j in range(len(weight)):
+            if weight[j] > 0.0:
+                best_flow(stores, i, prices[j, 0], prices[j, 1], step_h, rows, lists)
+                for t in range(count):
+                    power[i, t] += weight[j] * rows[1, t]

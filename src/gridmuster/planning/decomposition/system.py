@@ -54,5 +54,8 @@ def system_bound(system: System, prices: Prices, step_h: float) -> tuple[float, 
     ]
     for available, usd in zip(system.renewable_kw, system.renewable_usd, strict=True):
         terms.append(available * np.minimum(0.0, usd - energy))
+    if system.offers is not None:
+        offers = system.offers
+        terms.append(offers.kw * np.minimum(0.0, offers.usd - energy + offers.headroom * reserve))
     size = sum(float(np.abs(term).sum()) for term in terms)
-    return float(np.sum(terms)) * step_h, size * step_h
+    return float(sum(float(term.sum()) for term in terms)) * step_h, size * step_h
