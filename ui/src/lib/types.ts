@@ -66,6 +66,21 @@ export interface ForecastRow {
   planned_import_kw: number[];
   planned_kw_by_type?: Record<string, number[]>;
   forecast_price_usd_per_mwh?: number[];
+  forecast_price_low_usd_per_mwh?: number[];
+  forecast_price_high_usd_per_mwh?: number[];
+  price_source?: PriceSource | null;
+}
+
+/** Who forecast the prices of a plan; no model: similar days. */
+export interface PriceSource {
+  model: string;
+  market: string;
+  issued_at_ms: number;
+  trained_at_ms: number;
+  data_until_ms: number;
+  reaches_ms: number;
+  last_issued_ms: number;
+  scarcity: { limit_usd_per_mwh: number; at_least_s: number; within_s: number; probability: number } | null;
 }
 
 export interface DeviceRow {

@@ -27,6 +27,9 @@ export interface Picture {
   low_kw: Column;
   high_kw: Column;
   price: Column;
+  /** The price forecast's 5 and 95 % quantiles; future only. */
+  price_low: Column;
+  price_high: Column;
 }
 
 /** Layers of a stack: each one's outer edge, from the ground outwards. */
@@ -95,6 +98,8 @@ export function together(rows: readonly ForecastRow[]): ForecastRow | null {
   };
   const types = new Set(all.flatMap((row) => Object.keys(row.planned_kw_by_type ?? {})));
   const priced = all.filter((row) => row.forecast_price_usd_per_mwh?.length).length;
+  const mean = (of: (row: ForecastRow) => number[] | undefined): number[] =>
+    sum(of).map((total) => total / Math.max(priced, 1));
   return {
     ...first,
     id: "",
@@ -106,9 +111,10 @@ export function together(rows: readonly ForecastRow[]): ForecastRow | null {
     planned_kw_by_type: Object.fromEntries(
       [...types].map((type) => [type, sum((row) => row.planned_kw_by_type?.[type])]),
     ),
-    forecast_price_usd_per_mwh: sum((row) => row.forecast_price_usd_per_mwh).map(
-      (total) => total / Math.max(priced, 1),
-    ),
+    forecast_price_usd_per_mwh: mean((row) => row.forecast_price_usd_per_mwh),
+    forecast_price_low_usd_per_mwh: mean((row) => row.forecast_price_low_usd_per_mwh),
+    forecast_price_high_usd_per_mwh: mean((row) => row.forecast_price_high_usd_per_mwh),
+    price_source: all.find((row) => row.price_source?.model)?.price_source ?? first.price_source,
   };
 }
 
@@ -152,6 +158,8 @@ interface Sample {
   low: number | null;
   high: number | null;
   price: number | null;
+  price_low: number | null;
+  price_high: number | null;
 }
 
 function pastSample(trend: TrendDocument, k: number): Sample {
@@ -169,6 +177,8 @@ function pastSample(trend: TrendDocument, k: number): Sample {
     low: null,
     high: null,
     price: trend.price_usd_per_mwh[k] ?? null,
+    price_low: null,
+    price_high: null,
   };
 }
 
@@ -181,6 +191,8 @@ function present(now: Whole): Sample {
     low: null,
     high: null,
     price: now.price,
+    price_low: null,
+    price_high: null,
   };
 }
 
@@ -198,6 +210,8 @@ function planned(row: ForecastRow, nowMs: number, at: number[], rows: (() => Sam
     low: row.forecast_low_kw[k] ?? null,
     high: row.forecast_high_kw[k] ?? null,
     price: row.forecast_price_usd_per_mwh?.[k] ?? null,
+    price_low: row.forecast_price_low_usd_per_mwh?.[k] ?? null,
+    price_high: row.forecast_price_high_usd_per_mwh?.[k] ?? null,
   });
   for (let k = 0; k < count; k += 1) {
     const ms = k === 0 ? Math.max(nowMs, at.at(-1)! + 1) : first + k * stepMs;
@@ -237,6 +251,8 @@ function columns(at: number[], samples: Sample[], nowMs: number): Picture {
     low_kw: samples.map((one) => one.low),
     high_kw: samples.map((one) => one.high),
     price: samples.map((one) => one.price),
+    price_low: samples.map((one) => one.price_low),
+    price_high: samples.map((one) => one.price_high),
   };
 }
 

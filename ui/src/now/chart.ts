@@ -263,7 +263,16 @@ export function priceOptions(
         width: 1.75,
         fill: veil("--series-price", 0.14),
       },
+      ...["price low", "price high"].map((label) => ({
+        label,
+        paths,
+        points: { show: false },
+        stroke: veil("--series-price", 0.75),
+        width: 1,
+        dash: [5, 4],
+      })),
     ],
+    bands: [{ series: [3, 2] as [number, number], fill: veil("--series-price", 0.22) }],
     hooks: {
       draw: [
         (u) => {

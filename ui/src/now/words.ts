@@ -1,7 +1,7 @@
 // The picture in words: is demand met, what comes next, what the price means.
 
 import { number, percent, power, words } from "../lib/format";
-import type { AlarmRow, AreaRow, ForecastRow } from "../lib/types";
+import type { AlarmRow, AreaRow, ForecastRow, PriceSource } from "../lib/types";
 import { intervalStart } from "./balance";
 
 /** Generators of one type at about one cost, as the center tallies them. */
@@ -13,6 +13,17 @@ export interface CostStep {
   available_kw: number;
   power_kw: number;
   device: string;
+}
+
+/** Generators of one type against the price. */
+export interface PriceClass {
+  type: string;
+  devices: number;
+  on: number;
+  barred: number;
+  from_usd_per_mwh: number | null;
+  to_usd_per_mwh: number | null;
+  why: string;
 }
 
 export interface TallyRow {
@@ -28,6 +39,7 @@ export interface Tallies {
   area: string;
   rows: TallyRow[];
   steps: CostStep[];
+  classes?: PriceClass[];
 }
 
 export type Tone = "good" | "warn" | "bad" | "old";
@@ -246,6 +258,32 @@ export function priceWords(price: number | null, steps: readonly CostStep[], mos
   if (most !== null && most > price) {
     const then = count(steps.filter((step) => step.usd_per_mwh <= most), (step) => step.devices);
     if (then > cheapCount) text += ` At the day's highest price, ${number(most, 2)}, ${then} would.`;
+  }
+  return text;
+}
+
+/** Who forecasts the price, from when, and what it says of scarcity.
+ *
+ * @param clock an instant as people read it.
+ */
+export function sourceWords(source: PriceSource | null | undefined, clock: (ms: number) => string): string {
+  if (!source) return "No forecast yet: the center has not planned.";
+  if (!source.model) {
+    const stale = source.last_issued_ms
+      ? ` The last forecast of the market's models, of ${clock(source.last_issued_ms)}, is too old to be used.`
+      : " No market history was given to the center.";
+    return `Forecast from similar days by the center itself.${stale}`;
+  }
+  const where = source.market ? ` for ${source.market}` : "";
+  let text =
+    `Forecast by ${source.model}${where}, made at ${clock(source.issued_at_ms)} from prices until ` +
+    `${clock(source.data_until_ms)}, taught at ${clock(source.trained_at_ms)}.`;
+  const chance = source.scarcity;
+  if (chance) {
+    const odds = chance.probability < 0.001 ? "less than 0.1 %" : `${number(chance.probability * 100, 1)} %`;
+    text +=
+      ` Chance that it stays above ${number(chance.limit_usd_per_mwh)} USD/MWh for ` +
+      `${number(chance.at_least_s / 60)} min within the next ${number(chance.within_s / 60)} min: ${odds}.`;
   }
   return text;
 }
