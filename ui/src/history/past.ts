@@ -242,6 +242,8 @@ export function windowPicture(trend: Trend): Picture {
     low_kw: unknown,
     high_kw: unknown,
     price: meanPrice(areas),
+    price_low: unknown,
+    price_high: unknown,
   };
 }
 
