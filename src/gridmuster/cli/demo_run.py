@@ -15,6 +15,7 @@ from gridmuster.clock import iso, monotonic_s
 from gridmuster.console.invite import page_hint, page_link
 from gridmuster.console.terminal import Screen
 from gridmuster.console.tokens import Role, read_token, token_path
+from gridmuster.errors import FleetError
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.load import load_fleet
 from gridmuster.report import Report, encode_report, render, report_journal
