@@ -27,6 +27,7 @@ __all__ = ["Breach", "Breaches", "Checker"]
 #: How long an override holds that names no end, ms.
 OVERRIDE_MS = MS_PER_HOUR
 
+
 class Checker:
     """Feeds every check with a journal's heads and cycles, in the order the center saw them."""
 
