@@ -63,7 +63,11 @@ def test_slices_are_parts_of_the_whole(client: httpx.Client) -> None:
     assert (areas["areas"], areas["fleet"]) == (whole["areas"], VIEW.fleet)
     assert get(client, "alarms")["alarms"] == whole["alarms"]
     assert get(client, "forecast")["areas"] == [
-        {k: area[k] for k in area if k == "id" or k.startswith(("forecast", "planned"))}
+        {
+            k: area[k]
+            for k in area
+            if k == "id" or k.startswith(("forecast", "planned", "price_source"))
+        }
         for area in whole["areas"]
     ]
     one = get(client, "forecast", area="south")["areas"]

@@ -15,7 +15,7 @@ GEN = "north-pump-01-gen-1"
 
 
 def exercise_of(plant: Plant) -> ExerciseAccount:
-    found = account_of(plant.fleet, plant.core.state, GEN).exercise
+    found = account_of(plant.fleet, plant.core.state, GEN, plant.now_ms).exercise
     assert found is not None
     return found
 

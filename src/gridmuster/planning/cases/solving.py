@@ -6,6 +6,7 @@ and judged by `judging`, which knows nothing of the model.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,15 @@ import numpy as np
 from gridmuster.clock import stopwatch_s
 from gridmuster.planning.cases.between import Between, family_model
 from gridmuster.planning.cases.bounding import BoundSide
-from gridmuster.planning.cases.case import Case, Schedule
+from gridmuster.planning.cases.case import (
+    Case,
+    Group,
+    Piecewise,
+    Renewable,
+    Schedule,
+    StartStep,
+    Thermal,
+)
 from gridmuster.planning.cases.families import Families, as_plan, as_start
 from gridmuster.planning.cases.judging import Judgement, judge
 from gridmuster.planning.cases.lane import BoundLane, RunLimits, WatchedRun
@@ -42,6 +51,8 @@ DIVE_CELLS = 8_000
 IDLE = 12
 #: Hours around what is between relaxation and plan that are open too, one after the other.
 SPREADS_H = (0, 1, 2)
+#: Most time for the case that is solved to have the kernels compiled, s: nothing but a brake.
+COMPILING_S = 300.0
 #: Between two looks at what runs beside, s.
 POLL_S = 0.05
 
@@ -105,11 +116,14 @@ def solve_case(
         told: told of each step, the best cost and the bound so far.
 
     Returns:
-        The best plan found, judged, with a valid lower bound; never raises for lack of time.
+        The best plan found, judged, with a valid lower bound; never raises for lack of time. The
+        limit begins when the kernels are compiled: once on a machine, for some seconds.
     """
     limits = CaseLimits() if limits is None else limits
     if limits.method == "milp":
         case = case.one_by_one()
+    else:
+        _compile_once()
     return _CaseSearch(case, limits, told or _silent).run()
 
 
@@ -125,6 +139,21 @@ def solve_copies(
         told: told of each step, the best cost and the bound so far.
     """
     return solve_case(case.repeated(copies), limits, told)
+
+
+@functools.cache
+def _compile_once() -> None:
+    """Have every kernel compiled, so that no limit is spent on that; a case of two hours does."""
+    cost = Piecewise(((10.0, 100.0), (20.0, 210.0), (30.0, 340.0)))
+    steps = (StartStep(1, 50.0), StartStep(4, 90.0))
+    slow = Thermal("a", 10.0, 30.0, 8.0, 8.0, 15.0, 15.0, 2, 2, False, True, 3, 20.0, steps, cost)
+    quick = Thermal(
+        "b", 10.0, 30.0, 30.0, 30.0, 30.0, 30.0, 1, 1, False, False, 3, 0.0, steps, cost
+    )
+    sun = Renewable("c", (0.0, 0.0, 0.0), (5.0, 5.0, 5.0))
+    groups = (Group(slow, ("a1", "a2")), Group(quick, ("b1", "b2", "b3")))
+    case = Case("compile", (90.0, 40.0, 120.0), (10.0, 10.0, 10.0), groups, (sun,))
+    _CaseSearch(case, CaseLimits(gap=0.0, time_limit_s=COMPILING_S, threads=1), _silent).run()
 
 
 class _CaseSearch:
