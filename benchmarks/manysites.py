@@ -36,12 +36,14 @@ from gridmuster.console.server import serve
 from gridmuster.console.tokens import Role, TokenRecord
 from gridmuster.fleet.devices import Device
 from gridmuster.fleet.generate import generate
-from gridmuster.fleet.model import Area, Border, Fleet, Site
+from gridmuster.fleet.model import Area, Border, Feeder, Fleet, LineString, Site
 from gridmuster.signals import DeviceState, OperatorRequest, Quality, Supply
 
 START_MS = parse_iso("2026-07-14T23:00:00Z")
 TOKEN = "gm-viewer-token-of-the-benchmark"
 SITES_PER_AREA = 500
+#: Feeders of an area.
+FEEDERS = 4
 #: Where the areas are laid out, degrees: the middle of a continent.
 WEST, EAST, SOUTH, NORTH = -104.0, -82.0, 31.0, 43.0
 STEP_S = 900
@@ -66,7 +68,9 @@ def spread_fleet(sites: int, seed: int = 1) -> Fleet:
         border = _cell(west, south, wide, high)
         template = pattern.areas[n % len(pattern.areas)]
         name = f"Area {n + 1}"
-        areas.append(template.model_copy(update={"id": f"a{n}", "name": name, "border": border}))
+        feeders = tuple(_feeder(n, k, (west, south), (wide, high)) for k in range(FEEDERS))
+        changes = {"id": f"a{n}", "name": name, "border": border, "feeders": feeders}
+        areas.append(template.model_copy(update=changes))
     placed: list[Site] = []
     devices: list[Device] = []
     for n in range(sites):
@@ -80,6 +84,7 @@ def spread_fleet(sites: int, seed: int = 1) -> Fleet:
                     "id": site_id,
                     "name": f"{template_site.name} {n}",
                     "area": f"a{area}",
+                    "feeder": f"a{area}-{n // count % FEEDERS}",
                     "longitude": west + wide * (0.1 + 0.8 * rng.random()),
                     "latitude": south + high * (0.1 + 0.8 * rng.random()),
                 }
@@ -98,6 +103,19 @@ def spread_fleet(sites: int, seed: int = 1) -> Fleet:
         sites=tuple(placed),
         end_users=(),
         devices=tuple(devices),
+    )
+
+
+def _feeder(
+    area: int, number: int, corner: tuple[float, float], size: tuple[float, float]
+) -> Feeder:
+    """A line from west to east through an area's cell."""
+    (west, south), (wide, high) = corner, size
+    north = south + high * (number + 1) / (FEEDERS + 1)
+    points = tuple((west + wide * (0.1 + 0.04 * k), north) for k in range(21))
+    name = f"Feeder {number + 1} of area {area + 1}"
+    return Feeder(
+        id=f"a{area}-{number}", name=name, line=LineString(type="LineString", coordinates=points)
     )
 
 

@@ -96,9 +96,14 @@ def test_every_page_is_reached_on_a_phone(page: Page) -> None:
 
 
 def test_an_address_that_leads_nowhere_says_so(page: Page, plant: LivePlant) -> None:
-    for address in ("nowhere", "%zz", "device"):
+    # Each says something else than the one before: what stands there still is not taken for it.
+    for address, said in (
+        ("nowhere", "There is no"),
+        ("device", "Choose a device"),
+        ("%zz", "There is no"),
+    ):
         page.goto(f"{plant.url}/#/{address}")
-        expect(page.locator("main")).to_contain_text("There is no")
+        expect(page.locator("main")).to_contain_text(said)
     page.goto(f"{plant.url}/#/site/north-pump-01")
     page.get_by_role("link", name="devices of north-pump-01").click()
     expect(page.get_by_role("combobox", name="Filter")).to_have_value("site:north-pump-01")
