@@ -354,7 +354,7 @@ class Activation(Struct, frozen=True, omit_defaults=True):
     def asserted(self) -> bool:
         """Whether all five conditions of an emergency alert are on record."""
         need = self.local_need
-        return self.alert_asserted and (need is None or not need.missing())
+        return self.alert_asserted and need is not None and not need.missing()
 
 
 class ProgramSignal(Struct, frozen=True, omit_defaults=True):

@@ -22,10 +22,14 @@ from gridmuster.signals import (
     encode,
 )
 from gridmuster.simulator.scenario import EmergencyAlert, FailedStart, UtilityOutage
+from gridmuster.starts import LocalNeed
 
 PUMP = "north-pump-01"
 #: An emergency-class engine behind a transfer switch.
 TOWER = "north-tower-02-gen"
+ASSERTED = LocalNeed(
+    "the county's utility", "overload of line 7", "its local standard", "this feeder", "its desk"
+)
 FIRST, SECOND, THIRD = (f"{PUMP}-gen-{k}" for k in (1, 2, 3))
 
 
@@ -255,6 +259,7 @@ def test_permit_classes_decide_who_may_be_called(plant: Plant) -> None:
         5000.0,
         purpose=Purpose.EMERGENCY_ALERT,
         alert_asserted=True,
+        local_need=ASSERTED,
         target=plant.fleet.id,
     )
     reasons = {one.device: one.reason for one in asserted.excluded}
@@ -272,16 +277,17 @@ def test_emergency_engines_are_called_in_a_declared_alert_that_is_put_on_record(
     alert = EmergencyAlert(level=Alert.EEA2, at="14:05", until="16:00")
     plant = Plant(tmp_path, "14:00", [alert])
     plant.until("14:08")
-    for asserted in (False, True):
+    for asserted, need in ((False, None), (True, None), (True, LocalNeed("who")), (True, ASSERTED)):
         found = weighed(
             plant,
             5000.0,
             purpose=Purpose.EMERGENCY_ALERT,
             alert_asserted=asserted,
+            local_need=need,
             target=plant.fleet.id,
         )
         called = {one.device for one in found.chosen}
-        assert (TOWER in called) is asserted
+        assert (TOWER in called) is (need == ASSERTED)
     assert {one.device for one in found.chosen if one.light_load}
     plant.close()
 

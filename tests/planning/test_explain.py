@@ -106,7 +106,7 @@ def test_statements_agree_with_the_numbers(case: PlanProblem) -> None:
     statements_hold(case, solve(case, PlanLimits(gap=1e-6, time_limit_s=10.0)))
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(cases())
 def test_statements_about_a_decomposed_plan_agree_with_its_numbers(case: PlanProblem) -> None:
     limits = PlanLimits(gap=0.05, time_limit_s=0.3)

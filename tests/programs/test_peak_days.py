@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,8 +76,8 @@ def test_the_score_counts_months_and_what_was_missed() -> None:
     assert found.days == {2026: len(called_days(Rule(), story))}
 
 
-@pytest.mark.skipif(not peaks.FILE.exists(), reason=f"no market data at {peaks.FILE}")
-def test_ercots_peaks_of_five_seasons_are_called() -> None:
+def test_ercots_peaks_of_five_seasons_are_called(data_dir: Path) -> None:
+    assert data_dir in peaks.FILE.resolve().parents
     found = peaks.scored()
     assert found.hits >= peaks.MUST
     assert max(found.days.values()) <= 35
