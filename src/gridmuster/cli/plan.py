@@ -32,7 +32,8 @@ def plan(
         typer.Option(
             metavar="[ID=]OBJECTIVE",
             help="A name, a blend (NAME:0.7,NAME:0.3) or a strict order "
-            "(reliability:lolp=0.001>expense), for all or for one area or device; may be repeated.",
+            "(reliability:lolp=0.001>efficiency:2%>expense), for all or for one area or device; "
+            "may be repeated.",
         ),
     ] = None,
     why: Annotated[
@@ -81,8 +82,9 @@ def plan(
         return
     for line in told(found.solution):
         typer.echo(line)
-    if found.ordered is not None:
-        typer.echo(told_order(found.ordered))
+    for ordered in found.ordered:
+        for line in told_order(ordered):
+            typer.echo(line)
 
 
 def moment_of(asked: str, day: str, time_zone: str) -> tuple[str, int]:
@@ -138,13 +140,26 @@ def reason(
     return Explainer(problem, solution, when).why(device, interval)
 
 
-def told_order(ordered: Ordered) -> str:
-    """How a strict order came out, in a line for people."""
-    kept = "kept" if ordered.met else "out of reach of every blend; this is the nearest plan"
-    return (
-        f"order: the first comes to {ordered.first:,.6g}, at most {ordered.mark:,.6g} was asked: "
-        f"{kept}; the second to {ordered.second:,.2f}, alone it would be "
-        f"{ordered.second_alone:,.2f}; {ordered.plans} plans were made"
+def told_order(ordered: Ordered) -> Iterator[str]:
+    """How a strict order came out, in lines for people.
+
+    Args:
+        ordered: the order with its plan.
+    """
+    whom = f" for {ordered.where}" if ordered.where else ""
+    for kept in ordered.marks:
+        words = "kept" if kept.met else "out of reach of every blend; this is the nearest plan"
+        figure = "LOLP" if kept.mark.lolp is not None else kept.mark.objective
+        yield (
+            f"order{whom}: {figure} comes to {kept.figure:,.6g}, at most {kept.most:,.6g} was "
+            f"asked: {words}"
+        )
+    alone = ""
+    if ordered.met:
+        alone = f", alone it would be {ordered.last_alone:,.2f}"
+    yield (
+        f"order{whom}: {ordered.then} comes to {ordered.last:,.2f}{alone}; "
+        f"{ordered.plans} plans were made"
     )
 
 

@@ -3,11 +3,13 @@
     efficiency
     operating-expense:0.7,efficiency:0.3
     reliability:lolp=0.001>operating-expense
+    reliability:lolp=0.001>efficiency:2%>expense
     north=efficiency:2%>expense
 
 Before ``=`` stands the id of an area or a device, for which alone the rest holds. A strict order
-has a mark after the first name: the mean odds of loss of load, or by how much the first may be
-above its best; 1 % when none is given. ``expense`` and ``cost`` are short for the two in money.
+has a mark after each name but the last: the mean odds of loss of load, or by how much the figure
+may be above its best; 1 % when none is given. ``expense`` and ``cost`` are short for the two in
+money. There may be an order for all and one for each of some areas and devices.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ ORDER = "reliability:lolp=0.001>operating-expense"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A strict order: the first objective with its mark, the second, and for whom ("": all)."""
+    """A strict order: objectives with their marks, the last one, and for whom ("": all)."""
 
-    mark: Mark
+    marks: tuple[Mark, ...]
     then: str
     where: str = ""
 
@@ -43,51 +45,63 @@ class Answered:
     Args:
         problem: the question, with the weights that the plan was made with.
         solution: the plan.
-        ordered: how the order came out; None when there was none.
+        ordered: how each order came out in this plan; empty when there was none.
     """
 
     problem: PlanProblem
     solution: PlanSolution
-    ordered: Ordered | None = None
+    ordered: tuple[Ordered, ...] = ()
 
 
 def answer(problem: PlanProblem, wishes: Sequence[str], limits: PlanLimits | None) -> Answered:
     """Plan a problem for objectives in words.
 
+    Orders are planned one after the other, that for all first; each keeps the weights that the
+    ones before it have led to, and all are judged on the last plan.
+
     Args:
         problem: the question; what the words say replaces its own objectives.
-        wishes: objectives as above, at most one of them an order; none: the problem's own.
+        wishes: objectives as above; none: the problem's own.
         limits: how long and how well to solve each plan; None: the planner's own.
 
     Raises:
         PlanningError: for words that say nothing, with what is expected.
     """
-    asked, order = read(problem, wishes)
-    if order is None:
+    asked, orders = read(problem, wishes)
+    if not orders:
         return Answered(asked, solve(asked, limits))
-    found = in_order(asked, order.mark, order.then, limits, order.where)
-    return Answered(found.problem, found.solution, found)
+    found = []
+    for order in orders:
+        found.append(in_order(asked, order.marks, order.then, limits, order.where))
+        asked = found[-1].problem
+    plan = found[-1].solution
+    return Answered(asked, plan, tuple(one.judged(plan) for one in found))
 
 
-def read(problem: PlanProblem, wishes: Sequence[str]) -> tuple[PlanProblem, Order | None]:
-    """(The problem with the objectives asked for, the strict order among them or None).
+def read(problem: PlanProblem, wishes: Sequence[str]) -> tuple[PlanProblem, list[Order]]:
+    """(The problem with the objectives asked for, the strict orders among them).
 
-    An objective for all replaces the areas' and devices' own as well; one for a part only its own.
+    What is for all replaces the areas' and devices' own as well; what is for a part only its own.
     """
-    order: Order | None = None
+    orders: list[Order] = []
     split = [_split(problem, wish) for wish in wishes]
     # What is for all comes first: it would wipe out what was said of one part.
     for where, text in sorted(split, key=lambda one: bool(one[0])):
         if ">" in text:
-            if order is not None:
-                raise PlanningError(f"objective {text!r} is a second order; expected one at most")
-            order = _order(text, where)
+            if where in {order.where for order in orders}:
+                whom = where or "all"
+                raise PlanningError(
+                    f"objective {text!r} is a second order for {whom}; expected one at most"
+                )
+            orders.append(_order(text, where))
+            if not where:
+                problem = structs.replace(problem, objectives={})
         elif where:
             own = {**problem.objectives, where: parse(_long(text))}
             problem = structs.replace(problem, objectives=own)
         else:
             problem = structs.replace(problem, weights=parse(_long(text)), objectives={})
-    return problem, order
+    return problem, orders
 
 
 def _split(problem: PlanProblem, wish: str) -> tuple[str, str]:
@@ -110,22 +124,26 @@ def _ids(problem: PlanProblem) -> set[str]:
 
 
 def _order(text: str, where: str) -> Order:
-    first, _, then = text.partition(">")
-    name, _, mark = (piece.strip() for piece in first.partition(":"))
-    name, then = _long(name), _long(then)
-    for one in (name, then):
+    *firsts, then = (piece.strip() for piece in text.split(">"))
+    split = [first.partition(":") for first in firsts]
+    names = [_long(name.strip()) for name, _, _ in split]
+    then = _long(then)
+    for one in (*names, then):
         if one not in NAMES:
             raise PlanningError(
-                f"objective {text!r}: an order is of two of {', '.join(NAMES)}, not {one!r}; "
+                f"objective {text!r}: an order is of some of {', '.join(NAMES)}, not {one!r}; "
                 f"expected like {ORDER}"
             )
-    if name == then:
-        raise PlanningError(f"objective {text!r}: {name} is there twice; expected like {ORDER}")
-    return Order(_mark(text, name, mark), then, where)
+        if [*names, then].count(one) > 1:
+            raise PlanningError(f"objective {text!r}: {one} is there twice; expected like {ORDER}")
+    marks = [
+        _mark(text, name, mark.strip()) for name, (_, _, mark) in zip(names, split, strict=True)
+    ]
+    return Order(tuple(marks), then, where)
 
 
 def _mark(text: str, name: str, mark: str) -> Mark:
-    """The mark after the first name, like ``lolp=0.001``, ``2%`` or ``0.02``; empty: 1 %."""
+    """The mark after a name, like ``lolp=0.001``, ``2%`` or ``0.02``; empty: 1 %."""
     if not mark:
         return Mark(name)
     is_lolp = mark.startswith("lolp=")
