@@ -9,7 +9,7 @@ import pytest
 from market_series import HOUR_MS, START_MS, day_ms, market
 
 from gridmuster.errors import PlanningError
-from gridmuster.forecast.market.direct import Boosting
+from gridmuster.forecast.market.boosting import Boosting
 from gridmuster.forecast.market.heard import (
     AHEAD,
     FINE,

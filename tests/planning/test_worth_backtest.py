@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from gridmuster.cli.backtest import app
 from gridmuster.clock import iso
 from gridmuster.errors import PlanningError
+from gridmuster.forecast.market.boosting import Boosting
 from gridmuster.forecast.market.history import NEVER, Column, MarketHistory
 from gridmuster.forecast.market.leak import Issued, leaks
 from gridmuster.forecast.market.wallclock import MS_PER_DAY
@@ -25,7 +26,7 @@ from gridmuster.planning.worth.prices import PriceRecord, delayed, price_record,
 from gridmuster.planning.worth.runterms import RunTerms
 from gridmuster.planning.worth.storechoice import StoreState, choose, choose_now
 from gridmuster.planning.worth.storeterms import StoreTerms
-from gridmuster.planning.worth.trees import Boosting, grow
+from gridmuster.planning.worth.trees import grow
 
 HOUR_MS = 3_600_000
 START_MS = 1_609_459_200_000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gridmuster.forecast.market.direct import Boosting
+from gridmuster.forecast.market.boosting import Boosting
 from gridmuster.forecast.market.heard import Heard, levels_of, newest_ms, with_heard
 from gridmuster.forecast.market.history import MarketHistory
 from gridmuster.forecast.market.standing import Standing, say, teach, window_s

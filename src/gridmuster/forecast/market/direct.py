@@ -8,11 +8,12 @@ median usually is, which opens and closes the band.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gridmuster.forecast.market.asking import Asks
+from gridmuster.forecast.market.boosting import Boosting, regressor
 from gridmuster.forecast.market.features import Features
 from gridmuster.forecast.market.history import Floats, MarketHistory
 from gridmuster.forecast.market.wallclock import MS_PER_DAY
@@ -24,25 +25,6 @@ MOST_ROWS = 30_000
 FEWEST_ROWS = 200
 
 Told = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Boosting:
-    """Settings of the trees. Fixed on 2015-17 of the New York zones.
-
-    Args:
-        rounds: trees.
-        rate: learning rate.
-        leaves: most leaves of a tree.
-        leaf_rows: fewest rows in a leaf.
-        ridge: penalty of large leaves.
-    """
-
-    rounds: int = 150
-    rate: float = 0.06
-    leaves: int = 16
-    leaf_rows: int = 60
-    ridge: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +115,6 @@ def fit(
         fit_ms: what was published by then is learnt from, ms.
         settings: of the trees.
     """
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
     first = int(np.searchsorted(asks.issue_ms, fit_ms - MEMORY_DAYS * MS_PER_DAY))
     last = int(np.searchsorted(asks.issue_ms, fit_ms, side="left"))
     rows = np.arange(first, last)
@@ -149,22 +129,11 @@ def fit(
     usable = np.isfinite(known.matrix[rows]).any(axis=0)
     inputs = known.matrix[rows][:, usable]
 
-    def trees(loss: str, rounds: int) -> HistGradientBoostingRegressor:
-        return HistGradientBoostingRegressor(
-            loss=loss,
-            max_iter=rounds,
-            learning_rate=settings.rate,
-            max_leaf_nodes=settings.leaves,
-            min_samples_leaf=settings.leaf_rows,
-            l2_regularization=settings.ridge,
-            early_stopping=False,
-            random_state=0,
-        )
-
-    middle = trees("absolute_error", settings.rounds).fit(inputs, departure)
+    middle = regressor(settings, "absolute_error").fit(inputs, departure)
     miss = np.abs(departure - middle.predict(inputs))
     floor = 0.05 * float(np.median(miss)) + 1e-9
-    size = trees("squared_error", settings.rounds // 2).fit(inputs, np.log(miss + floor))
+    half = replace(settings, rounds=settings.rounds // 2)
+    size = regressor(half).fit(inputs, np.log(miss + floor))
     return Fitted(
         lambda given: np.asarray(middle.predict(given[:, usable])),
         lambda given: np.asarray(size.predict(given[:, usable])),

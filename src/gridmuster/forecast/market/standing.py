@@ -15,8 +15,9 @@ import numpy as np
 
 from gridmuster.errors import PlanningError
 from gridmuster.forecast.market.asking import Asks
+from gridmuster.forecast.market.boosting import Boosting
 from gridmuster.forecast.market.calibration import Calibrator, Given, Learnt
-from gridmuster.forecast.market.direct import MEMORY_DAYS, MOST_ROWS, Boosting, Fitted, direct, fit
+from gridmuster.forecast.market.direct import MEMORY_DAYS, MOST_ROWS, Fitted, direct, fit
 from gridmuster.forecast.market.features import features
 from gridmuster.forecast.market.heard import AHEAD, FINE, TARGET
 from gridmuster.forecast.market.history import Floats, Ints, MarketHistory

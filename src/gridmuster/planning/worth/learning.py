@@ -16,27 +16,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridmuster.errors import PlanningError
 from gridmuster.forecast.market.history import Floats, Ints
 from gridmuster.planning.worth.inputs import Inputs, Matrix, inputs
 from gridmuster.planning.worth.kernels import appraise, foresee, look_ahead
+from gridmuster.planning.worth.lessons import Part, past
 from gridmuster.planning.worth.prices import PriceRecord
 from gridmuster.planning.worth.storeterms import StoreTerms
-from gridmuster.planning.worth.trees import Boosting, Trees, grow
+from gridmuster.planning.worth.trees import USUAL, Trees, grow
 
 #: Parts of a store whose worth is learnt; points of the grid on which the past is judged.
 PARTS, POINTS = 8, 192
-#: Rounds of policy iteration after the first; stretches left out in turn, and their length.
-ROUNDS, FOLDS, FOLD_DAYS = 1, 3, 14
-#: Days at the beginning of a record that have too little behind them, and at its end too little
-#: ahead; fewest that teach; memory.
-LEAD_DAYS, TAIL_DAYS, FEWEST_DAYS, MEMORY_DAYS = 10, 3, 21, 1100
+#: Rounds of policy iteration after the first; lots of stretches left out in turn.
+ROUNDS, FOLDS = 1, 3
+#: Days at the end of a record that have too little ahead.
+TAIL_DAYS = 3
 MOST_ROWS = 70_000
 #: The same for expected prices: one number learns from more for the same work.
 MOST_PRICES = 200_000
 #: Outcomes beyond this many levels count as that much, prices twice.
 MOST_LEVELS = 12.0
-SETTINGS = Boosting()
 
 Told = Callable[[str, int, int], None]
 
@@ -124,14 +122,27 @@ class StoreModel:
 
 @dataclass(frozen=True, slots=True)
 class _Lesson:
-    """The past of one area: rows that teach worth, rows that teach prices, and stretches."""
+    """The past of one area: rows that teach worth, and rows that teach prices."""
 
-    own: Study
-    first: int
-    end: int
+    part: Part[Study]
     rows: Ints
     prices: Ints
-    fold: Ints
+
+    @property
+    def own(self) -> Study:
+        return self.part.own
+
+    @property
+    def first(self) -> int:
+        return self.part.first
+
+    @property
+    def end(self) -> int:
+        return self.part.end
+
+    @property
+    def fold(self) -> Ints:
+        return self.part.fold
 
 
 def learn(
@@ -181,33 +192,15 @@ def _price(one: _Lesson) -> Floats:
 
 def _lessons(made: Sequence[Study], until_ms: int) -> list[_Lesson]:
     """Which rows of each record teach."""
-    found = []
-    for own in made:
-        record = own.record
-        # The choice at the instant knows prices up to here; later ones are not looked at.
-        place = min(record.at(until_ms), len(record.newest) - 1)
-        end = int(record.newest[place]) + 1
-        first = max(LEAD_DAYS * record.day, end - MEMORY_DAYS * record.day)
-        if end - first >= (FEWEST_DAYS + TAIL_DAYS) * record.day:
-            found.append((own, first, end))
-    if not found:
-        least = LEAD_DAYS + FEWEST_DAYS + TAIL_DAYS
-        names = ", ".join(own.record.area for own in made)
-        raise PlanningError(
-            f"{names}: fewer than {least} days of real-time prices before the first day; "
-            "begin later, or read more history"
-        )
-    rows = sum(end - first for _, first, end in found)
+    parts = past(made, until_ms, TAIL_DAYS, FOLDS)
+    rows = sum(one.end - one.first for one in parts)
     return [
         _Lesson(
-            own,
-            first,
-            end,
-            np.arange(first, end - TAIL_DAYS * own.record.day, -(-rows // MOST_ROWS)),
-            np.arange(first, end, -(-rows // MOST_PRICES)),
-            own.record.wall.day[first:end] // FOLD_DAYS % FOLDS,
+            one,
+            np.arange(one.first, one.end - TAIL_DAYS * one.own.record.day, -(-rows // MOST_ROWS)),
+            np.arange(one.first, one.end, -(-rows // MOST_PRICES)),
         )
-        for own, first, end in found
+        for one in parts
     ]
 
 
@@ -227,7 +220,7 @@ def _fit(
         departure = (turned_out[rows - one.first] - own.published[rows]) / level
         departures.append(np.clip(departure, -MOST_LEVELS, MOST_LEVELS))
     price = None if known else _fit_price(lessons, left_out)
-    trees = grow(np.concatenate(matrix), np.concatenate(departures), SETTINGS)
+    trees = grow(np.concatenate(matrix), np.concatenate(departures), USUAL)
     return StoreModel(trees, price, until_ms)
 
 
@@ -239,7 +232,7 @@ def _fit_price(lessons: Sequence[_Lesson], left_out: int) -> Trees:
         matrix.append(one.own.matrix(rows))
         miss = (record.seen[rows] - record.reference[rows]) / one.own.known.level[rows]
         misses.append(np.clip(miss, -2.0 * MOST_LEVELS, 2.0 * MOST_LEVELS)[:, None])
-    return grow(np.concatenate(matrix), np.concatenate(misses), SETTINGS)
+    return grow(np.concatenate(matrix), np.concatenate(misses), USUAL)
 
 
 def _kept(one: _Lesson, rows: Ints, left_out: int) -> Ints:

@@ -20,21 +20,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gridmuster.errors import PlanningError
+from gridmuster.forecast.market.boosting import Boosting
 from gridmuster.forecast.market.history import Floats, Ints
 from gridmuster.planning.worth.inputs import Inputs, Matrix
 from gridmuster.planning.worth.kernels import trailing_most
+from gridmuster.planning.worth.lessons import FOLD_DAYS, Part, past
 from gridmuster.planning.worth.prices import PriceRecord
 from gridmuster.planning.worth.runkernels import NO, follow, gains, published_gains
 from gridmuster.planning.worth.runterms import RunTerms
-from gridmuster.planning.worth.trees import Boosting, Trees, grow
+from gridmuster.planning.worth.trees import Trees, grow
 
 Flags = NDArray[np.bool_]
 Told = Callable[[str, int, int], None]
 
-#: Rounds after the first; lots of trees, each without one stretch in so many, and its length.
-ROUNDS, FOLDS, FOLD_DAYS = 2, 3, 14
-LEAD_DAYS, TAIL_DAYS, FEWEST_DAYS, MEMORY_DAYS = 10, 1, 21, 1100
+#: Rounds after the first; lots of trees, each without one stretch in so many; days at the end of a
+#: record that have too little ahead.
+ROUNDS, FOLDS, TAIL_DAYS = 2, 3, 1
 MOST_ROWS = 70_000
 #: A choice is in question while a price of late or soon is above this share of the running cost.
 IN_QUESTION = 0.4
@@ -149,12 +150,26 @@ class RunModel:
 
 @dataclass(frozen=True, slots=True)
 class _Lesson:
-    own: RunStudy
-    first: int
-    end: int
+    """The past of one area, and the rows of it that teach."""
+
+    part: Part[RunStudy]
     rows: Ints
-    weights: Floats
-    fold: Ints
+
+    @property
+    def own(self) -> RunStudy:
+        return self.part.own
+
+    @property
+    def first(self) -> int:
+        return self.part.first
+
+    @property
+    def end(self) -> int:
+        return self.part.end
+
+    @property
+    def fold(self) -> Ints:
+        return self.part.fold
 
 
 def learn_runs(
@@ -259,25 +274,11 @@ def _gained(
 def _lessons(made: Sequence[RunStudy], until_ms: int) -> list[_Lesson]:
     """Which rows of each record teach: all warm ones."""
     found = []
-    for own in made:
-        record = own.record
-        place = min(record.at(until_ms), len(record.newest) - 1)
-        end = int(record.newest[place]) + 1
-        first = max(LEAD_DAYS * record.day, end - MEMORY_DAYS * record.day)
-        if end - first < (FEWEST_DAYS + TAIL_DAYS) * record.day:
-            continue
-        rows = np.arange(first, end - TAIL_DAYS * record.day)
-        rows = rows[own.warm[rows]]
+    for one in past(made, until_ms, TAIL_DAYS, FOLDS):
+        rows = np.arange(one.first, one.end - TAIL_DAYS * one.own.record.day)
+        rows = rows[one.own.warm[rows]]
         stride = max(1, -(-len(rows) * len(made) // MOST_ROWS))
-        rows = rows[::stride]
-        fold = record.wall.day[first:end] // FOLD_DAYS % FOLDS
-        found.append(_Lesson(own, first, end, rows, np.ones(len(rows)), fold))
-    if not found:
-        names = ", ".join(own.record.area for own in made)
-        raise PlanningError(
-            f"{names}: fewer than {LEAD_DAYS + FEWEST_DAYS + TAIL_DAYS} days of real-time prices "
-            "before the first day; begin later, or read more history"
-        )
+        found.append(_Lesson(one, rows[::stride]))
     return found
 
 

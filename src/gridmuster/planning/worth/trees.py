@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from gridmuster.forecast.market.boosting import Boosting, regressor
 from gridmuster.forecast.market.history import Floats
 from gridmuster.planning.worth.inputs import Matrix
 
-
-@dataclass(frozen=True, slots=True)
-class Boosting:
-    """Settings of the trees. Fixed on New York's 2016, tried on 2017.
-
-    Args:
-        rounds: trees.
-        rate: learning rate.
-        leaves: most leaves of a tree.
-        leaf_rows: fewest rows in a leaf.
-        ridge: penalty of large leaves.
-    """
-
-    rounds: int = 90
-    rate: float = 0.09
-    leaves: int = 24
-    leaf_rows: int = 150
-    ridge: float = 5.0
+#: The usual settings. Fixed on New York's 2016, tried on 2017.
+USUAL = Boosting(rounds=90, rate=0.09, leaves=24, leaf_rows=150, ridge=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +29,19 @@ class Trees:
             return np.column_stack([lot.predict(matrix) for lot in self.lots])
 
 
-def grow(matrix: Matrix, outcomes: Floats, settings: Boosting | None = None) -> Trees:
+def grow(matrix: Matrix, outcomes: Floats, settings: Boosting = USUAL) -> Trees:
     """Fit the means of some numbers.
 
     Args:
         matrix: ``(rows, columns)``.
         outcomes: ``(rows, numbers)``.
-        settings: of the trees; None: the usual.
+        settings: of the trees.
     """
-    from sklearn.ensemble import HistGradientBoostingRegressor
     from threadpoolctl import threadpool_limits
 
-    own = settings or Boosting()
     # A leaf is a fiftieth of the rows at most, so that short histories teach something as well.
-    leaf_rows = max(10, min(own.leaf_rows, len(matrix) // 50))
-    lots = []
+    leaf_rows = max(10, min(settings.leaf_rows, len(matrix) // 50))
+    own = replace(settings, leaf_rows=leaf_rows)
     with threadpool_limits(1):
-        for number in range(outcomes.shape[1]):
-            lot = HistGradientBoostingRegressor(
-                max_iter=own.rounds,
-                learning_rate=own.rate,
-                max_leaf_nodes=own.leaves,
-                min_samples_leaf=leaf_rows,
-                l2_regularization=own.ridge,
-                early_stopping=False,
-                random_state=0,
-            )
-            lots.append(lot.fit(matrix, outcomes[:, number]))
+        lots = [regressor(own).fit(matrix, outcomes[:, k]) for k in range(outcomes.shape[1])]
     return Trees(tuple(lots))
