@@ -39,6 +39,31 @@ def toll(
 
 
 @compiled
+def held_share(engine_mw: float, store_mw: float, limit_mw: float) -> float:
+    """Share of a store's power that loses its room while an engine of its site gives, 0 to 1.
+
+    Args:
+        engine_mw: power of the engine.
+        store_mw: power of the store.
+        limit_mw: most that both may send out together.
+    """
+    return float(min(max((engine_mw + store_mw - limit_mw) / store_mw, 0.0), 1.0))
+
+
+@compiled
+def meant_price(begin: float, cost: float, least: int, step_h: float) -> float:
+    """The mean price of a least run at which a start gains what is expected of it, per MWh.
+
+    Args:
+        begin: expected gain of the start, USD/MW.
+        cost: running cost, per MWh.
+        least: least run, intervals.
+        step_h: length of an interval, h.
+    """
+    return float(cost + begin / (least * step_h))
+
+
+@compiled
 def _lost(
     price: float,
     worth: Floats,
@@ -92,7 +117,7 @@ def walk_site(
     engine_cash, store_cash = np.zeros(count), np.zeros(count)
     power, level = np.zeros(count), np.empty(count)
     start, least, size = int(engine[START]), int(engine[LEAST]), engine[ENGINE_MW]
-    held = min(max((size + site[STORE_MW] - site[LIMIT_MW]) / site[STORE_MW], 0.0), 1.0)
+    held = held_share(size, site[STORE_MW], site[LIMIT_MW])
     left, starts, energy = budget, 0, 0.0
     # Until these intervals the engine starts, and may not stop.
     powers_at, bound_until = -1, -1
@@ -100,7 +125,7 @@ def walk_site(
     for t in range(count):
         row = min(t * len(kept) // count, len(kept) - 1)
         if not on and t + start + least <= count:
-            meant = engine[COST] + begin[t] / (least * step_h)
+            meant = meant_price(begin[t], engine[COST], least, step_h)
             lost = _lost(meant, worth[t], energy, terms, held, float(least), site) / size
             if wants(False, begin[t] - lost, 0.0, kept[row, left], left, least):
                 starts += 1
