@@ -143,12 +143,24 @@ def run_plan(market: Market, area: str, terms: RunTerms, budget: int) -> tuple[R
     first, end = market.rows(area)
     told = market.run_outlook(area, terms)
     kept = worth_of_hours(told, record, terms, first, end, budget)
-    grain = HOUR_GRAIN * terms.cost_usd_per_mwh
-    scarce = grain * np.round(kept[0, budget] / record.step_h / grain)
+    scarce = scarce_usd_per_mwh(kept, terms, budget, record.step_h)
     if scarce > 0.0:
-        dearer = replace(terms, cost_usd_per_mwh=terms.cost_usd_per_mwh + float(scarce))
+        dearer = replace(terms, cost_usd_per_mwh=terms.cost_usd_per_mwh + scarce)
         told = market.run_outlook(area, dearer)
     return told, kept - scarce * record.step_h
+
+
+def scarce_usd_per_mwh(kept: Floats, terms: RunTerms, budget: int, step_h: float) -> float:
+    """What an hour of running is worth kept on the first day, in steps at which gains are learnt.
+
+    Args:
+        kept: see `worth_of_hours`.
+        terms: of the engine.
+        budget: intervals of running there are.
+        step_h: length of an interval, h.
+    """
+    grain = HOUR_GRAIN * terms.cost_usd_per_mwh
+    return float(grain * np.round(kept[0, budget] / step_h / grain))
 
 
 def worth_of_hours(
