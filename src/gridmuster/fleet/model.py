@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from gridmuster.fleet.causes import MOST_CAUSES, CommonCause
 from gridmuster.fleet.devices import Device, FleetId, Generator, Part, Store
+from gridmuster.fleet.microgrid import Microgrid
 from gridmuster.fleet.permits import PermitRules
 from gridmuster.fleet.programs import Peak, Program, Programs
 from gridmuster.fleet.ties import EmissionCap, Link
@@ -99,6 +100,9 @@ class Area(Part):
     )
     programs: Programs = Field(
         default=Programs(), description="why its sets are called, beside plan, balance and people"
+    )
+    microgrid: Microgrid | None = Field(
+        default=None, description="how it lives as an island while the utility is away; None: not"
     )
 
 
@@ -275,6 +279,15 @@ class Fleet(Part):
     def program_by_id(self) -> dict[str, tuple[Area, Program]]:
         """Programs of all areas, each with its area, by id."""
         return {one.id: (area, one) for area in self.areas for one in area.programs.all}
+
+    @cached_property
+    def microgrid_of_site(self) -> dict[str, tuple[Area, Microgrid]]:
+        """Areas that can island, each with its microgrid, by the site of their switchgear."""
+        return {
+            area.microgrid.site: (area, area.microgrid)
+            for area in self.areas
+            if area.microgrid is not None
+        }
 
     @cached_property
     def sites_of_feeder(self) -> dict[str, tuple[Site, ...]]:

@@ -11,13 +11,13 @@ from typing import Final
 from gridmuster.errors import Fault
 from gridmuster.fleet.book import KIND_WORDS, KINDS, Book
 from gridmuster.fleet.place import Place, did_you_mean, listed, nearest, shown
-from gridmuster.fleet.rules import programs
+from gridmuster.fleet.rules import microgrids, programs
 
 #: The objectives that may be named (mission A5), alone or in a blend.
 OBJECTIVES: Final = ("operating-expense", "production-cost", "efficiency", "reliability")
 BLEND_EXAMPLE: Final = "operating-expense:0.7,efficiency:0.3"
 #: Controllers of sites and meters are called by these prefixes and an id, beside the devices.
-RESERVED_PREFIXES: Final = ("panel.", "meter.")
+RESERVED_PREFIXES: Final = ("panel.", "meter.", "switchgear.")
 
 
 def faults(book: Book) -> Iterator[Fault]:
@@ -26,6 +26,7 @@ def faults(book: Book) -> Iterator[Fault]:
     yield from unknown_references(book)
     yield from feeders(book)
     yield from programs.faults(book)
+    yield from microgrids.faults(book)
     yield from reserved_ids(book)
     yield from shared_controllers(book)
     yield from unknown_maps(book)
