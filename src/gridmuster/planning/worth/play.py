@@ -13,6 +13,7 @@ from gridmuster.planning.worth.kernels import foresee, walk
 from gridmuster.planning.worth.learning import PARTS
 from gridmuster.planning.worth.prices import PriceRecord
 from gridmuster.planning.worth.rivals import run_rivals
+from gridmuster.planning.worth.runchoice import gains_of
 from gridmuster.planning.worth.runkernels import best_runs, follow
 from gridmuster.planning.worth.runterms import RunTerms
 from gridmuster.planning.worth.sitekernels import walk_site
@@ -141,13 +142,27 @@ def run_plan(market: Market, area: str, terms: RunTerms, budget: int) -> tuple[R
     """
     record = market.records[area]
     first, end = market.rows(area)
-    told = market.run_outlook(area, terms)
-    kept = worth_of_hours(told, record, terms, first, end, budget)
-    scarce = scarce_usd_per_mwh(kept, terms, budget, record.step_h)
+    kind = terms.kind()
+    told = market.run_outlook(area, kind)
+    kept = worth_of_hours(told, record, kind, first, end, budget)
+    scarce = scarce_usd_per_mwh(kept, kind, budget, record.step_h)
     if scarce > 0.0:
-        dearer = replace(terms, cost_usd_per_mwh=terms.cost_usd_per_mwh + scarce)
+        dearer = replace(kind, cost_usd_per_mwh=kind.cost_usd_per_mwh + scarce)
         told = market.run_outlook(area, dearer)
-    return told, kept - scarce * record.step_h
+    return own_gains(told, terms, kind, record.step_s), kept - scarce * record.step_h
+
+
+def own_gains(told: RunOutlook, terms: RunTerms, kind: RunTerms, step_s: int) -> RunOutlook:
+    """Gains learnt for a kind as they are for one engine.
+
+    Args:
+        told: expected of the kind.
+        terms: of the engine.
+        kind: its kind.
+        step_s: length of an interval, s.
+    """
+    begin, further = gains_of(told.begin, told.further, terms, kind, step_s)
+    return replace(told, begin=begin, further=further)
 
 
 def scarce_usd_per_mwh(kept: Floats, terms: RunTerms, budget: int, step_h: float) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gridmuster.forecast.market.history import Floats
 from gridmuster.planning.worth.runkernels import NO, wants
 from gridmuster.planning.worth.runlearning import RunModel, RunStudy
 from gridmuster.planning.worth.runterms import RunTerms
@@ -78,6 +79,25 @@ def choose_run(
             f"the hours are worth kept: {_rest(state)}"
         )
     return RunChoice(run, gain, reason)
+
+
+def gains_of(
+    begin: Floats, further: Floats, terms: RunTerms, kind: RunTerms, step_s: int
+) -> tuple[Floats, Floats]:
+    """Gains expected of a kind as they are for one engine of it, USD/MW.
+
+    Args:
+        begin: of a start.
+        further: of one more interval.
+        terms: of the engine.
+        kind: its kind.
+        step_s: length of an interval, s.
+    """
+    start, more = terms.dearer(kind, step_s)
+    return (
+        np.where(begin > NO, begin - start, NO),
+        np.where(further > NO, further - more, NO),
+    )
 
 
 def choose_run_now(

@@ -99,7 +99,7 @@ def run_happenings(
     """The best and the worst runs of an engine."""
     record = market.records[area]
     first, end = market.rows(area)
-    told = market.run_outlook(area, terms)
+    told = market.run_outlook(area, terms.kind())
     on = power > 0.0
     begins = np.flatnonzero(on & ~np.concatenate([[False], on[:-1]]))
     ends = np.flatnonzero(on & ~np.concatenate([on[1:], [False]])) + 1
