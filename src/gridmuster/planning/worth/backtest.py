@@ -136,7 +136,7 @@ class Market:
                 made = [run_study(r, self.known(n), terms) for n, r in self.records.items()]
                 model = learn_runs(made, terms, part.from_ms, self.told)
                 for own in made:
-                    found = _expected(own, model, part)
+                    found = expected_of(own, model, part)
                     if len(found.begin):
                         parts[own.record.area].append(found)
             for name, lots in parts.items():
@@ -150,7 +150,14 @@ class Market:
         return self._runs[area, terms]
 
 
-def _expected(own: RunStudy, model: RunModel, part: Span) -> RunOutlook:
+def expected_of(own: RunStudy, model: RunModel, part: Span) -> RunOutlook:
+    """What an engine's choices in a part of a span are made on.
+
+    Args:
+        own: an area's record made ready.
+        model: learnt before the part.
+        part: of the span; an empty one still tells of the year before it.
+    """
     record = own.record
     first = record.at(part.from_ms)
     begin, further = model.expected(own, np.arange(first, record.at(part.to_ms)))
