@@ -6,12 +6,18 @@ the year played; settings of the models were fixed on 2016 and 2017.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+import gridmuster
 from benchmarks.market import MARKET, YEAR, ZONES
 from benchmarks.rows import Row
 from gridmuster.clock import parse_iso, stopwatch_s
@@ -35,12 +41,46 @@ BUDGETS_H = (50.0, 100.0, 200.0)
 SPAN = Span(*YEAR)
 BEFORE = Span(parse_iso("2017-01-01T05:00:00Z"), YEAR[0])
 SITES = 1000
+FILES = ("nyiso_hourly_da_rt_load_2015_2018", "nyiso_rt5min_2016_2018")
+CORE = Path(gridmuster.__file__).parent
+#: Where learning is, and the modules there that only use what was learnt.
+LEARNT_WITH = ("planning/worth", "forecast/market")
+USES = frozenset({"play", "hybrid", "earnings", "words", "rivals", "sitekernels", "hourworth"})
+Learnt = TypeVar("Learnt")
 
 
 def _histories() -> list[MarketHistory]:
-    files = ["nyiso_hourly_da_rt_load_2015_2018", "nyiso_rt5min_2016_2018"]
-    found = read_market([MARKET / f"{name}.parquet" for name in files])
+    found = read_market([MARKET / f"{name}.parquet" for name in FILES])
     return [found[zone] for zone in ZONES]
+
+
+def _prices(span: Span, delay_s: int) -> Market:
+    """The market of a span; what is learnt is kept from run to run where a directory is named.
+
+    Lessons are long. `GRIDMUSTER_BENCH_KEEP` names a directory in which they are kept under a
+    digest of the modules that they are made with, so that a run goes on where one before ended.
+    """
+    folder = os.environ.get("GRIDMUSTER_BENCH_KEEP")
+    if folder is None:
+        return market(_histories(), span, delay_s, _say)
+    made_with = [
+        path for part in LEARNT_WITH for path in (CORE / part).glob("*.py") if path.stem not in USES
+    ]
+    text = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(made_with)))
+
+    def keep(name: str, make: Callable[[], Learnt]) -> Learnt:
+        own = text.copy()
+        own.update(f"{FILES} {ZONES} {delay_s} {name}".encode())
+        path = Path(folder) / f"{own.hexdigest()}.pickle"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            found = make()
+            path.with_suffix(".part").write_bytes(pickle.dumps(found))
+            path.with_suffix(".part").rename(path)
+        kept: Learnt = pickle.loads(path.read_bytes())
+        return kept
+
+    return market(_histories(), span, delay_s, _say, keep)
 
 
 def _say(what: str, done: int, of: int) -> None:
@@ -49,13 +89,13 @@ def _say(what: str, done: int, of: int) -> None:
 
 def stores() -> list[Row]:
     """Batteries of two hours whose prices are known at once, and a year of a thousand."""
-    now = market(_histories(), SPAN, 0, _say)
+    now = _prices(SPAN, 0)
     return [*_battery(now), *_many(now)]
 
 
 def late() -> list[Row]:
     """Batteries of two hours whose prices are known five minutes late."""
-    return list(_late(market(_histories(), SPAN, 300, _say)))
+    return list(_late(_prices(SPAN, 300)))
 
 
 def _battery(now: Market) -> Iterator[Row]:
@@ -126,9 +166,8 @@ def _many(now: Market) -> Iterator[Row]:
 
 def engines() -> list[Row]:
     """Engines with few hours, alone and with a battery."""
-    histories = _histories()
     rows: list[Row] = []
-    years = {"2017": market(histories, BEFORE, 0, _say), "2018": market(histories, SPAN, 0, _say)}
+    years = {"2017": _prices(BEFORE, 0), "2018": _prices(SPAN, 0)}
     whole = best = 0.0
     for year, prices in years.items():
         for zone in ZONES:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,23 @@ from gridmuster.planning.worth.storeterms import StoreTerms
 RELEARN_DAYS = 183
 
 Told = Callable[[str, int, int], None]
+Learnt = TypeVar("Learnt")
+
+
+class Keep(Protocol):
+    """Gives what was learnt under a name before, or learns it now."""
+
+    def __call__(self, name: str, make: Callable[[], Learnt]) -> Learnt:
+        """What goes by a name.
+
+        Args:
+            name: of a lesson, alone in its market.
+            make: learns it.
+        """
+
+
+def _anew(name: str, make: Callable[[], Learnt]) -> Learnt:
+    return make()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +80,13 @@ class Market:
         records: by area.
         span: of the backtest.
         told: is told what was done, how much of how much.
+        keep: gives what was learnt before; lessons are learnt anew when nothing else is said.
     """
 
     records: Mapping[str, PriceRecord]
     span: Span
     told: Told | None = None
+    keep: Keep = _anew
     _inputs: dict[str, Inputs] = field(default_factory=dict)
     _studies: dict[tuple[str, StoreTerms], Study] = field(default_factory=dict)
     _outlooks: dict[tuple[str, StoreTerms], Outlook] = field(default_factory=dict)
@@ -104,12 +124,8 @@ class Market:
         if (area, terms) not in self._outlooks:
             parts: dict[str, list[Outlook]] = {name: [] for name in self.records}
             for part in self.lessons():
-                made = [self.study(name, terms) for name in self.records]
-                model = learn(made, terms, part.from_ms, self.told)
-                for own in made:
-                    rows = np.arange(own.record.at(part.from_ms), own.record.at(part.to_ms))
-                    if len(rows):
-                        parts[own.record.area].append(model.outlook(own, rows))
+                for name, lot in self.store_lesson(terms, part).items():
+                    parts[name].append(lot)
             for name, lots in parts.items():
                 if lots:
                     self._outlooks[name, terms] = Outlook(
@@ -117,6 +133,32 @@ class Market:
                         np.concatenate([lot.worth for lot in lots]),
                     )
         return self._outlooks[area, terms]
+
+    def store_lesson(self, terms: StoreTerms, part: Span) -> dict[str, Outlook]:
+        """What a kind of store's choices in a part of the span are made on, by area."""
+
+        def taught() -> dict[str, Outlook]:
+            made = [self.study(name, terms) for name in self.records]
+            model = learn(made, terms, part.from_ms, self.told)
+            found = {}
+            for own in made:
+                rows = np.arange(own.record.at(part.from_ms), own.record.at(part.to_ms))
+                if len(rows):
+                    found[own.record.area] = model.outlook(own, rows)
+            return found
+
+        return self.keep(f"{terms} {part}", taught)
+
+    def run_lesson(self, terms: RunTerms, part: Span) -> dict[str, RunOutlook]:
+        """What a kind of engine's choices in a part of the span are made on, by area."""
+
+        def taught() -> dict[str, RunOutlook]:
+            made = [run_study(r, self.known(n), terms) for n, r in self.records.items()]
+            model = learn_runs(made, terms, part.from_ms, self.told)
+            found = {own.record.area: expected_of(own, model, part) for own in made}
+            return {name: lot for name, lot in found.items() if len(lot.begin)}
+
+        return self.keep(f"{terms} {part}", taught)
 
     def rivals(self, area: str, terms: StoreTerms) -> dict[str, tuple[Floats, Floats]]:
         """Prices and worths that simple rules for a kind of store act on in the span."""
@@ -133,12 +175,8 @@ class Market:
         if (area, terms) not in self._runs:
             parts: dict[str, list[RunOutlook]] = {name: [] for name in self.records}
             for part in self.lessons():
-                made = [run_study(r, self.known(n), terms) for n, r in self.records.items()]
-                model = learn_runs(made, terms, part.from_ms, self.told)
-                for own in made:
-                    found = expected_of(own, model, part)
-                    if len(found.begin):
-                        parts[own.record.area].append(found)
+                for name, lot in self.run_lesson(terms, part).items():
+                    parts[name].append(lot)
             for name, lots in parts.items():
                 if lots:
                     self._runs[name, terms] = RunOutlook(
@@ -168,7 +206,11 @@ def expected_of(own: RunStudy, model: RunModel, part: Span) -> RunOutlook:
 
 
 def market(
-    histories: Sequence[MarketHistory], span: Span, delay_s: int, told: Told | None = None
+    histories: Sequence[MarketHistory],
+    span: Span,
+    delay_s: int,
+    told: Told | None = None,
+    keep: Keep = _anew,
 ) -> Market:
     """Make the histories of a market's areas ready.
 
@@ -177,6 +219,7 @@ def market(
         span: of the backtest.
         delay_s: how long after an interval's beginning its price is known; 0: as it begins.
         told: is told what was done, how much of how much.
+        keep: see `Market`.
 
     Raises:
         PlanningError: when the span lies outside the prices, or areas differ in their intervals.
@@ -194,4 +237,4 @@ def market(
         raise PlanningError(
             f"areas with intervals of {sorted(steps)} s together; name one with --area"
         )
-    return Market(records, span, told)
+    return Market(records, span, told, keep)
