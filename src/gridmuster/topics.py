@@ -44,6 +44,10 @@ class Topics:
         """Where an area's `PriceForecast` is published."""
         return f"{self.root}/area/{area}/price-forecast"
 
+    def price_worth(self, area: str) -> str:
+        """Where an area's `PriceWorth` is published."""
+        return f"{self.root}/area/{area}/price-worth"
+
     # Topics below never cross the wire; they label what the center notes in its own journal.
 
     @property

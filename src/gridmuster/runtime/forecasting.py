@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from gridmuster.forecast.market.boosting import Boosting
@@ -36,21 +36,17 @@ class MarketBase:
     settings: Boosting | None = None
 
 
-@dataclass(slots=True)
-class ForecastRoom:
-    """History, models and what was heard, in one place.
+class HeardHistory:
+    """A history that goes on with what is heard.
 
     Args:
         base: what it goes on from.
     """
 
-    base: MarketBase
-    history: MarketHistory = field(init=False)
-    heard: list[Heard] = field(default_factory=list)
-    standing: Standing | None = None
-
-    def __post_init__(self) -> None:
-        self.history = self.base.history
+    def __init__(self, base: MarketBase) -> None:
+        self.base = base
+        self._history = base.history
+        self.heard: list[Heard] = []
 
     def hear(self, heard: Sequence[Heard]) -> None:
         """Take in what was heard since the last time; instants in plant time."""
@@ -69,13 +65,37 @@ class ForecastRoom:
             cut = len(self.heard) - KEPT
             while cut < len(self.heard) and self.heard[cut].start_ms % MS_PER_HOUR:
                 cut += 1
-            self.history = with_heard(self.history, self.heard[:cut])
+            self._history = with_heard(self._history, self.heard[:cut])
             del self.heard[:cut]
+
+    def seen(self) -> MarketHistory:
+        """The history up to the price heard last."""
+        return with_heard(self._history, self.heard)
+
+
+class ForecastRoom:
+    """History, models and what was heard, in one place.
+
+    Args:
+        base: what it goes on from.
+    """
+
+    def __init__(self, base: MarketBase) -> None:
+        self.base = base
+        self.past = HeardHistory(base)
+        self.standing: Standing | None = None
+
+    def do(self, job: Job) -> PriceForecast | None:
+        """Do a job: hear, and learn or tell."""
+        self.past.hear(job.heard)
+        if not job.area:
+            self.teach(job.now_ms)
+            return None
+        return self.tell(job.now_ms, job.area)
 
     def teach(self, now_ms: int) -> None:
         """Learn from all that is known at a plant time, ms."""
-        seen = with_heard(self.history, self.heard)
-        base = self.base
+        seen, base = self.past.seen(), self.base
         self.standing = teach(seen, now_ms - base.shift_ms, base.limit_usd_per_mwh, base.settings)
 
     def tell(self, now_ms: int, area: str) -> PriceForecast | None:
@@ -83,7 +103,7 @@ class ForecastRoom:
         standing, shift_ms = self.standing, self.base.shift_ms
         if standing is None:
             return None
-        seen = with_heard(self.history, self.heard)
+        seen = self.past.seen()
         issue_ms = now_ms - shift_ms
         said = say(seen, standing, issue_ms)
         scarcity = None
@@ -118,12 +138,3 @@ class Job:
     now_ms: int
     heard: tuple[Heard, ...]
     area: str = ""
-
-
-def do(room: ForecastRoom, job: Job) -> PriceForecast | None:
-    """Do a job: hear, and learn or tell."""
-    room.hear(job.heard)
-    if not job.area:
-        room.teach(job.now_ms)
-        return None
-    return room.tell(job.now_ms, job.area)

@@ -9,8 +9,12 @@ from pathlib import Path
 from gridmuster.errors import Fault, FleetError, PlanningError
 from gridmuster.fleet.model import Fleet
 from gridmuster.forecast.market.heard import base_of
+from gridmuster.planning.worth.prices import finest
+from gridmuster.runtime.appraiser import Appraiser, WorthProcess
+from gridmuster.runtime.errands import RoomProcess
 from gridmuster.runtime.forecaster import Forecaster, ForecastProcess
-from gridmuster.runtime.forecasting import MarketBase
+from gridmuster.runtime.forecasting import ForecastRoom, MarketBase
+from gridmuster.runtime.worthroom import WorthRoom
 from gridmuster.signals import Frame
 from gridmuster.store.journal import Journal
 from gridmuster.store.market.files import load_mapping, presets, read_market
@@ -31,6 +35,7 @@ class MarketOptions:
         area: the market's area that the fleet is in; "": the only one there is.
         shift_ms: what is added to an instant of the files to get plant time, ms.
         scarce_usd_per_mwh: above which a price is scarcity.
+        decide: whether stores and engines act on what is learnt of it, not on plans alone.
     """
 
     files: tuple[Path, ...]
@@ -38,6 +43,7 @@ class MarketOptions:
     area: str = ""
     shift_ms: int = 0
     scarce_usd_per_mwh: float = SCARCE_USD_PER_MWH
+    decide: bool = True
 
 
 def open_market(options: MarketOptions, now_ms: int) -> MarketBase:
@@ -87,8 +93,18 @@ def open_forecaster(
     """
     if options is None:
         return None
-    process = ForecastProcess(open_market(options, now_ms))
-    return Forecaster(fleet, process, lockstep=lockstep)
+    base = open_market(options, now_ms)
+    appraiser = None
+    if options.decide:
+        worths: WorthProcess = RoomProcess(WorthRoom, base)
+        appraiser = Appraiser(fleet, worths, step_of(base), lockstep=lockstep)
+    forecasts: ForecastProcess = RoomProcess(ForecastRoom, base)
+    return Forecaster(fleet, forecasts, lockstep=lockstep, appraiser=appraiser)
+
+
+def step_of(base: MarketBase) -> int:
+    """Length of an interval of a history's finest prices, s."""
+    return base.history.column(finest(base.history)).step_s
 
 
 def prices_in(journal: Journal, fleet: Fleet) -> Iterator[Frame]:

@@ -161,7 +161,7 @@ def learn(
     """
     lessons = _lessons(made, until_ms)
     array = terms.array(made[0].record.step_h)
-    known = all(one.own.record.immediate() for one in lessons)
+    known = all(one.own.record.immediate(one.end) for one in lessons)
     worth = [foresee(_price(one), array, POINTS, PARTS)[1] for one in lessons]
     of = ROUNDS * FOLDS + 1
     for round_ in range(ROUNDS):

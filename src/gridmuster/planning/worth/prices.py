@@ -71,9 +71,14 @@ class PriceRecord:
         """Prices as first published, not-a-number in gaps: what may be learnt from."""
         return np.where(np.isfinite(self.price), self.seen, np.nan)
 
-    def immediate(self) -> bool:
-        """Whether every choice knows the price it is settled at."""
-        return bool((self.newest >= np.arange(len(self.newest))).all())
+    def immediate(self, end: int | None = None) -> bool:
+        """Whether every choice knows the price it is settled at.
+
+        Args:
+            end: of the choices that are asked about; None: all.
+        """
+        newest = self.newest[:end]
+        return bool((newest >= np.arange(len(newest))).all())
 
     def spans(self) -> Ints:
         """Rows of (first, end, end of what was published): runs of choices that know the same."""

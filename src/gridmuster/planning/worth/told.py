@@ -141,6 +141,13 @@ class PriceWorth(Struct, frozen=True, omit_defaults=True, tag="price_worth", tag
         kind = terms.kind()
         return next((one for one in self.stores if one.terms == kind), None)
 
-    def of_engine(self, terms: RunTerms) -> RunWorth | None:
-        """What engines of some terms act on; None: their kind is not told of."""
-        return next((one for one in self.engines if one.terms == terms), None)
+    def of_engine(self, terms: RunTerms, *, capped: bool) -> RunWorth | None:
+        """What engines of some terms act on; None: their kind is not told of.
+
+        Args:
+            terms: of the engine.
+            capped: whether a permit caps its hours.
+        """
+        kind = terms.kind()
+        found = [one for one in self.engines if one.terms == kind]
+        return next((one for one in found if bool(one.left_h) is capped), None)
