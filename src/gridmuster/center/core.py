@@ -21,16 +21,19 @@ from gridmuster.center.config import CenterConfig
 from gridmuster.center.decider import AreaDecision, Decider
 from gridmuster.center.groundwork import Groundwork, lay
 from gridmuster.center.intake import Intake
+from gridmuster.center.islands import IslandDesk
 from gridmuster.center.memory import CoreState, Outbox
-from gridmuster.center.operator import OperatorDesk
+from gridmuster.center.operator import OperatorDesk, OperatorMemory
 from gridmuster.center.planner import Planner
 from gridmuster.center.plantotals import PlanTotals
 from gridmuster.center.presenter import present
+from gridmuster.center.pricedesk import PriceDesk
 from gridmuster.center.programdesk import ProgramDesk
 from gridmuster.center.programviews import program_views
 from gridmuster.center.rates import RateBook
 from gridmuster.center.recorder import Recorder
 from gridmuster.center.session import Session
+from gridmuster.center.sources import PlanNow
 from gridmuster.center.view import ActivationView, Mode, PlantView, ProgramView
 from gridmuster.center.watchman import Watchman
 from gridmuster.dispatch.commitment import forgive_deaf
@@ -93,7 +96,9 @@ class Core:
         self._decider = Decider(fleet, config, sources)
         self._activations = ActivationDesk(fleet, memory.activations, sources)
         self._programs = ProgramDesk(fleet, memory.programs, self._activations, memory.planning)
+        self._islands = IslandDesk(fleet, config, memory.islands)
         self._planner = Planner(fleet, config, memory.planning, sources, made)
+        self._pricing = PriceDesk(fleet, config, memory.pricing, memory.planning)
         self._recorder = Recorder(fleet, memory, sources)
         self._rates = RateBook(fleet)
         self._plan_totals = PlanTotals(fleet)
@@ -109,6 +114,7 @@ class Core:
             self._programs,
             self._calls,
             self._planner,
+            self._pricing,
             self._recorder,
         )
         self.now_ms = 0
@@ -154,6 +160,7 @@ class Core:
         contexts = self._activate(snapshot)
         operator = self._activations.merged(memory.operator)
         plan = self._activations.planned(self._planner.now(now_ms))
+        operator, plan = self._price(snapshot, operator, plan)
         self._decisions = {
             area.id: self._decider.decide(
                 area,
@@ -167,7 +174,11 @@ class Core:
             )
             for area in self.fleet.areas
         }
-        if memory.session.mode is Mode.COMMANDING:
+        if memory.session.mode is not Mode.COMMANDING:
+            self._islands.watch(snapshot)
+        else:
+            for area_id, text in self._islands.look(snapshot, self._board):
+                self._recorder.island(now_ms, area_id, text)
             frames.extend(self._commands(now_ms, snapshot))
         request = self._planner.request(now_ms, snapshot, contexts, self._calls, memory)
         if request is not None:
@@ -193,6 +204,7 @@ class Core:
             self._board,
             self._rates,
             self._plan_totals,
+            self._islands,
         )
 
     def merit_usd_per_kwh(self) -> dict[str, float]:
@@ -227,6 +239,19 @@ class Core:
         if not self.state.activations.holds:
             return known.context_of
         return self._context_reader(snapshot)
+
+    def _price(
+        self, snapshot: Snapshot, operator: OperatorMemory, plan: PlanNow
+    ) -> tuple[OperatorMemory, PlanNow]:
+        """Let prices decide where they may; what is held and planned with that."""
+        if self.state.session.mode is Mode.COMMANDING:
+            self._pricing.look(self._known(snapshot), plan, operator, self._largest_kw)
+        return self._pricing.merged(operator), self._pricing.planned(plan, snapshot)
+
+    def _largest_kw(self, area_id: str) -> float:
+        """The largest single infeed of an area as of the last cycle, kW."""
+        decision = self._decisions.get(area_id)
+        return 0.0 if decision is None else decision.commitment.largest_kw
 
     def _known(self, snapshot: Snapshot) -> Known:
         memory = self.state
@@ -311,7 +336,10 @@ class Core:
             by_site[site] = [*kept, Setpoint(device_id, order)]
         self._let_go(by_site)
         context_of = self._context_reader(snapshot)
-        commands = self._desk.issue(now_ms, memory.session.center_id, memory.session.fence, by_site)
+        session = memory.session
+        commands = self._desk.issue(
+            now_ms, session.center_id, session.fence, by_site, self._islands.wishes()
+        )
         for command in commands:
             for setpoint in command.setpoints:
                 self._recorder.commanded(

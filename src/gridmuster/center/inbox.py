@@ -12,6 +12,7 @@ from gridmuster.errors import SignalError
 from gridmuster.fleet.model import Fleet
 from gridmuster.forecast.told import PriceForecast
 from gridmuster.planning.problem import PlanSolution
+from gridmuster.planning.worth.told import PriceWorth
 from gridmuster.signals import (
     Ack,
     DemandReport,
@@ -54,6 +55,7 @@ class Router:
             self._routes[topics.grid(area.id)] = (GridSignal, "area", area.id)
             self._routes[topics.price(area.id)] = (Price, "area", area.id)
             self._routes[topics.price_forecast(area.id)] = (PriceForecast, "area", area.id)
+            self._routes[topics.price_worth(area.id)] = (PriceWorth, "area", area.id)
         self._routes[topics.lease] = (Lease, "", "")
         self._routes[topics.operator] = (OperatorRequest, "", "")
         self._routes[topics.shell] = (ShellReport, "", "")

@@ -12,6 +12,7 @@ from gridmuster.center.inbox import Malformed
 from gridmuster.center.memory import CoreState
 from gridmuster.center.operator import OperatorDesk
 from gridmuster.center.planner import Planner
+from gridmuster.center.pricedesk import PriceDesk
 from gridmuster.center.programdesk import ProgramDesk
 from gridmuster.center.recorder import Recorder
 from gridmuster.center.session import Session
@@ -20,6 +21,7 @@ from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet
 from gridmuster.forecast.told import PriceForecast
 from gridmuster.planning.problem import PlanSolution
+from gridmuster.planning.worth.told import PriceWorth
 from gridmuster.safety.permits import longest_days
 from gridmuster.signals import (
     Ack,
@@ -55,6 +57,7 @@ class Intake:
         programs: takes what is told to programs.
         calls: takes generators' readings.
         planner: takes plans.
+        pricing: takes what is worth what.
         recorder: takes what deserves a word.
     """
 
@@ -70,6 +73,7 @@ class Intake:
         programs: ProgramDesk,
         calls: CallBook,
         planner: Planner,
+        pricing: PriceDesk,
         recorder: Recorder,
     ) -> None:
         self._state = state
@@ -81,6 +85,7 @@ class Intake:
         self._programs = programs
         self._calls = calls
         self._planner = planner
+        self._pricing = pricing
         self._recorder = recorder
         self._generators = {d.id: d for d in fleet.devices if isinstance(d, Generator)}
         self._devices = fleet.device_by_id
@@ -110,6 +115,9 @@ class Intake:
                 self._keeper.take_price(message)
             case PriceForecast():
                 if why := self._planner.foretold(message, at_ms):
+                    self._malformed(Malformed(frame.topic, why), at_ms)
+            case PriceWorth():
+                if why := self._pricing.take(message, at_ms):
                     self._malformed(Malformed(frame.topic, why), at_ms)
             case PlanSolution():
                 self._planner.adopt(message, at_ms, self._state.commitment)
@@ -147,6 +155,8 @@ class Intake:
                 purpose = Purpose.OPERATOR
             elif not outage and device.id in self._state.activations.holds:
                 purpose = self._state.activations.holds[device.id].purpose
+            elif not outage and device.id in self._state.pricing.runs:
+                purpose = Purpose.PRICE
             zone, days = self._calendars[device.id]
             self._state.ledger.note(at_ms, reading, purpose, zone, days)
             self._state.ledger.note_load(at_ms, reading, device)

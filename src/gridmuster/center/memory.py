@@ -13,8 +13,10 @@ from gridmuster.center.alarms import AlarmMemory
 from gridmuster.center.calls import CallMemory
 from gridmuster.center.commands import DeskMemory
 from gridmuster.center.fuelwatch import FuelBook
+from gridmuster.center.islands import IslandBook
 from gridmuster.center.operator import OperatorMemory
 from gridmuster.center.planmemory import PlanMemory, PlanRequest
+from gridmuster.center.pricing import PricingMemory
 from gridmuster.center.programmemory import ProgramMemory
 from gridmuster.center.session import SessionMemory
 from gridmuster.center.view import DecisionView
@@ -62,6 +64,8 @@ class CoreState(Struct):
     leaving: list[str] = field(default_factory=list)
     programs: ProgramMemory = field(default_factory=ProgramMemory)
     fuel: FuelBook = field(default_factory=FuelBook)
+    islands: IslandBook = field(default_factory=IslandBook)
+    pricing: PricingMemory = field(default_factory=PricingMemory)
 
     def keep_only(self, fleet: Fleet) -> None:
         """Forget what left the fleet, so that nothing of it is looked at or commanded.
@@ -83,12 +87,19 @@ class CoreState(Struct):
             self.calls.lives,
             self.reasons,
             self.fuel.tanks,
+            self.pricing.runs,
+            self.pricing.stores,
+            self.pricing.waits,
+            self.pricing.over,
         ):
             _keep(by_device, fleet.device_by_id)
         _keep(self.plant.meters, fleet.end_user_by_id)
         _keep(self.plant.areas, fleet.area_by_id)
         _keep(self.lolp, fleet.area_by_id)
+        _keep(self.islands.areas, fleet.area_by_id)
         _keep(self.planning.outlook.market, fleet.area_by_id)
+        _keep(self.pricing.told, fleet.area_by_id)
+        _keep(self.pricing.decided_ms, fleet.area_by_id)
         for one in self.activations.running.values():
             one.sets = [
                 called

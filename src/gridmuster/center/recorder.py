@@ -100,6 +100,10 @@ class Recorder:
         """The fleet was changed."""
         self._say(at_ms, self._fleet.id, "fleet", text)
 
+    def island(self, at_ms: int, area: str, text: str) -> None:
+        """Something was decided about an area's life as an island."""
+        self._say(at_ms, area, "island", text)
+
     def commanded(
         self,
         now_ms: int,
@@ -132,6 +136,7 @@ class Recorder:
 
     def _why_stopped(self, device: Generator, snapshot: Snapshot) -> str:
         over = self._state.activations.released.pop(device.id, "")
+        priced = self._state.pricing.over.pop(device.id, "")
         if (actor := self._state.operator.stopped.get(device.id)) is not None:
             return f"emergency stop by {actor}"
         if (failure := self._state.commitment.failures.get(device.id)) is not None:
@@ -141,6 +146,11 @@ class Recorder:
             return f"held off by {held.actor}"
         if snapshot.sites[device.site].in_outage:
             return "its site serves its own load"
+        if priced:
+            return f"its run for the price is over: {priced}"
+        wait = self._state.pricing.waits.get(device.id)
+        if wait is not None and wait.put_off:
+            return wait.text
         return f"{over} is over" if over else "no longer needed by plan or balance"
 
     def _start(
@@ -202,6 +212,8 @@ class Recorder:
         if (hold := self._state.activations.holds.get(device.id)) is not None:
             place = f", in place of {hold.replaces}" if hold.replaces else ""
             return hold.text + place, "target of the activation"
+        if (run := self._state.pricing.runs.get(device.id)) is not None:
+            return run.text, "price"
         if extra is not None:
             if extra.replaces:
                 return f"in place of {extra.replaces}: {extra.cause}", "balance"
@@ -239,6 +251,8 @@ class Recorder:
             if one is None:
                 return "an activation", None
             return one.program or one.actor, one.wish.local_need
+        if device_id in self._state.pricing.runs:
+            return "the price", None
         return "the center's balance" if extra is not None else "the center's plan", None
 
     def _say(self, at_ms: int, device: str, kind: str, text: str) -> None:

@@ -32,10 +32,13 @@ class PlannedStore:
     Args:
         power_kw: planned power of this interval, kW.
         value_usd_per_kwh: value of one more kWh held at the interval's end.
+        held: costs of giving less and of giving more than that power, USD/kWh, where it was chosen
+            by itself; None: they follow from the value.
     """
 
     power_kw: float
     value_usd_per_kwh: float
+    held: tuple[float, float] | None = None
 
 
 def generator_offer(
@@ -95,6 +98,9 @@ def store_offer(
     if plan is None:
         return Offer(device.id, 0.0, ((high_kw, SHORT_STORE_DISCHARGE_USD_PER_KWH),))
     planned_kw = min(max(plan.power_kw, low_kw), high_kw)
+    if plan.held is not None:
+        less, more = plan.held
+        return Offer(device.id, low_kw, ((planned_kw - low_kw, less), (high_kw - planned_kw, more)))
     value = max(plan.value_usd_per_kwh, 0.0)
     charge_price = value * device.charge_efficiency
     discharge_price = value / device.discharge_efficiency + device.cycle_cost_usd_per_kwh
