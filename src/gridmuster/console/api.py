@@ -148,11 +148,13 @@ def _follow(app: FastAPI, plant: Plant, min_interval_s: float) -> None:
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     pump = asyncio.create_task(app.state.feed.run(), name="console-feed")
+    # Who opens the map first should not wait for its document.
+    charting = asyncio.create_task(places.packed_of(app.state.charts), name="console-places")
     told = app.state.notices is not None
     telling = [asyncio.create_task(_tell(app), name="console-notices")] if told else []
     yield
     app.state.recollection.close()
-    for task in (*telling, pump):
+    for task in (*telling, charting, pump):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

@@ -170,9 +170,13 @@ def places(layout: Layout) -> Places:
     zones: dict[str, int] = {}
     kinds: dict[tuple[str, ...], int] = {}
     zone, kind = [], []
+    sorted_types: dict[tuple[str, ...], tuple[str, ...]] = {}
     for site in fleet.sites:
         zone.append(zones.setdefault(site.time_zone, len(zones)))
-        types = tuple(sorted({device.type.value for device in fleet.devices_of_site[site.id]}))
+        listed = tuple([device.type.value for device in fleet.devices_of_site[site.id]])
+        types = sorted_types.get(listed)
+        if types is None:
+            types = sorted_types.setdefault(listed, tuple(sorted(set(listed))))
         kind.append(kinds.setdefault(types, len(kinds)))
     columns = SiteColumns(
         layout.site_ids,

@@ -56,6 +56,20 @@ def charts_of(request: Request) -> Charts:
     return charts
 
 
+async def packed_of(charts: Charts) -> PackedPlaces:
+    """The present fleet's document; made in a thread when it is not at hand.
+
+    Args:
+        charts: of the application.
+    """
+    packed = charts.packed()
+    if packed is None:
+        layout = charts.layout()
+        packed = await asyncio.to_thread(PackedPlaces, layout)
+        charts.keep(layout, packed)
+    return packed
+
+
 @router.get(
     "",
     summary="Where areas and sites are",
@@ -67,12 +81,7 @@ async def places(
     if_none_match: Annotated[str | None, Header(description="ETag already at hand")] = None,
 ) -> Response:
     """Borders, names and positions, by column; the same until the fleet is another one."""
-    charts = charts_of(request)
-    packed = charts.packed()
-    if packed is None:
-        layout = charts.layout()
-        packed = await asyncio.to_thread(PackedPlaces, layout)
-        charts.keep(layout, packed)
+    packed = await packed_of(charts_of(request))
     headers = {
         "ETag": packed.tag,
         "Cache-Control": "no-cache, private",
