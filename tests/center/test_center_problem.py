@@ -36,7 +36,7 @@ def area(name: str, west: float, import_kw: float) -> dict[str, Any]:
     }
 
 
-def fleet(operation: dict[str, Any] | None = None, **top: Any) -> Fleet:
+def fleet(operation: dict[str, Any] | None = None, warmup_s: float = 0.0, **top: Any) -> Fleet:
     """Two areas: a diesel in the one, customers in the other."""
     sites = [
         {
@@ -57,6 +57,7 @@ def fleet(operation: dict[str, Any] | None = None, **top: Any) -> Fleet:
         "fuel": "diesel",
         "start_s": 2400.0,
         "sync_s": 300.0,
+        "warmup_s": warmup_s,
         "fuel_curve": [
             {"load_fraction": 0.5, "fuel_per_h": 30.0},
             {"load_fraction": 1.0, "fuel_per_h": 56.0},
@@ -137,6 +138,27 @@ def test_a_start_curve_becomes_means_before_it_is_on() -> None:
     device = fleet({"start_curve": points}).device_by_id["set"]
     assert isinstance(device, Generator)
     assert start_power_kw(device, 2700) == [pytest.approx(5.0)]
+
+
+def test_a_warm_up_is_part_of_the_lead_and_long_ones_give_minimum_load() -> None:
+    case, unit = made(warmup_s=120.0)
+    assert unit.start_delay_s == 2820.0
+    assert unit.start_power_kw == []
+    # 20 minutes at 25 % of 200 kW: the last quarter and a third of the one before it.
+    _, unit = made(warmup_s=1200.0)
+    assert unit.start_delay_s == 3900.0
+    assert unit.start_power_kw == pytest.approx([50.0 / 3.0, 50.0])
+    # Behind a start curve, whose last value is not kept on while warming up.
+    points = [{"after_s": 1800.0, "load_fraction": 0.1}]
+    _, unit = made({"start_curve": points}, warmup_s=900.0)
+    assert unit.start_power_kw == pytest.approx([20.0, 50.0])
+    plant = fleet(warmup_s=1200.0)
+    planner = Planner(plant, CenterConfig(), PlanMemory(), SourceBook(plant))
+    plan = structs.replace(solve(case, LIMITS), commitment={"set": [0] * 5 + [1] * 91})
+    planner.memory.solution = plan
+    ordered_ms = case.start_ms + 5 * 900_000 - 3_900_000
+    assert planner.now(ordered_ms).on == {"set": True}
+    assert planner.now(ordered_ms - 1000).on == {"set": False}
 
 
 def test_a_days_cap_counts_what_the_engines_burnt_since_midnight() -> None:

@@ -29,6 +29,9 @@ CAP = {"id": "cap", "pollutant": "nox", "limit_kg_per_day": 5.0}
 EASTERN = (("areas[1]", EAST), ("sites[0].area", "north"))
 NIGHT = {"begins": "2026-07-15T22:00:00-05:00", "ends": "2026-07-16T06:00:00-05:00"}
 
+STORE = "devices[2].energy_wishes"
+EVENING = {"from_hour": 17, "until_hour": 21}
+
 SINGLE: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
     "a class that comes before the one above it": (
         [(f"{PUMP}.start_classes", [{"off_s": 60, "cost_usd": 1}, {"off_s": 60, "cost_usd": 2}])],
@@ -148,6 +151,50 @@ SINGLE: dict[str, tuple[list[tuple[str, Any]], str, str]] = {
         "emission_caps[0].excess_usd_per_kg",
         "above 0",
     ),
+    "hours that end after the day": (
+        [(f"{PUMP}.run_limits", [{"from_hour": 22, "until_hour": 31, "run_h": 0}])],
+        "devices[1].operation.run_limits[0].until_hour",
+        "at most 24",
+    ),
+    "a limit of hours that limits nothing": (
+        [(f"{PUMP}.run_limits", [EVENING])],
+        "devices[1].operation.run_limits[0]",
+        "limits hours on, or starts",
+    ),
+    "a limit of less than no start": (
+        [(f"{PUMP}.run_limits", [{**EVENING, "starts": -1}])],
+        "devices[1].operation.run_limits[0].starts",
+        "at least 0",
+    ),
+    "a wish for nothing": (
+        [(STORE, [EVENING])],
+        "devices[2].energy_wishes[0]",
+        "at least, or at most",
+    ),
+    "a wish above the ceiling": (
+        [("devices[2].max_energy_fraction", 0.8), (STORE, [{**EVENING, "min_fraction": 0.9}])],
+        "devices[2].energy_wishes[0].min_fraction",
+        "the ceiling kept always is 0.8",
+    ),
+    "a wish below the floor": (
+        [(STORE, [{**EVENING, "max_fraction": 0.1}])],
+        "devices[2].energy_wishes[0].max_fraction",
+        "kept always",
+    ),
+    "wishes that exclude each other over midnight": (
+        [
+            (
+                STORE,
+                [
+                    {"from_hour": 20, "until_hour": 2, "min_fraction": 0.7},
+                    {"from_hour": 1, "until_hour": 5, "max_fraction": 0.6},
+                    {"from_hour": 10, "until_hour": 12, "max_fraction": 0.3},
+                ],
+            )
+        ],
+        "devices[2].energy_wishes[0].min_fraction",
+        "energy_wishes[1] wishes at most 0.6",
+    ),
 }
 
 
@@ -172,11 +219,13 @@ def test_all_of_it_is_read_and_written_back(inspect: Inspect) -> None:
         "ramp_down_fraction_per_s": 0.01,
         "deliveries": [{"at": NIGHT["begins"], "amount": 120.0}],
         "maintenance": [NIGHT],
+        "run_limits": [{"from_hour": 22.0, "until_hour": 6.5, "run_h": 0.0, "starts": 2}],
         "emissions": [{"pollutant": "nox", "kg_per_fuel": 0.02}],
         "hour_value_usd_per_h": 3.0,
     }
     site = ("sites[1]", {"id": "east-site", "area": "east", "latitude": 30.5, "longitude": -96.5})
-    data = changed((TOWER, operation), ("areas[1]", EAST), ("links", [LINK]))
+    wish = {**EVENING, "min_fraction": 0.6, "max_fraction": 0.9}
+    data = changed((TOWER, operation), ("areas[1]", EAST), ("links", [LINK]), (STORE, [wish]))
     data["sites"].append(site[1])
     data["emission_caps"] = [CAP]
     found = inspect(data)
@@ -184,6 +233,9 @@ def test_all_of_it_is_read_and_written_back(inspect: Inspect) -> None:
     again = plain(found.fleet)
     assert again["devices"][0]["operation"] == operation
     assert again["links"] == [LINK]
+    assert again["devices"][2]["energy_wishes"] == [wish]
+    (warning,) = [one for one in found.warnings if one.path == "links"]
+    assert "link tie: the running center counts on nothing over a link" in warning.limit
     assert again["emission_caps"] == [CAP]
     assert found.fleet.links == (Link(**LINK),)
     device = found.fleet.device_by_id["tower-gen"]

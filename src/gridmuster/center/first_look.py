@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import structs
 
 from gridmuster.center.calls import CallBook
+from gridmuster.center.clockplans import ClockBook, ClockMemory
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.contexts import ContextMaker
 from gridmuster.center.emitted import EmittedBook, EmittedMemory
@@ -66,7 +67,8 @@ def first_problem(
     # Only here: nothing in the loop sets what a link carries, and who counts on it would go short.
     links = links_of(fleet, grid.count)
     caps = EmittedBook(fleet, EmittedMemory()).caps(grid)
-    return structs.replace(made, links=links, emission_caps=caps)
+    made = structs.replace(made, links=links, emission_caps=caps)
+    return ClockBook(fleet, ClockMemory()).kept(made, grid, snapshot.readings)
 
 
 def _report(

@@ -7,7 +7,7 @@ from typing import Any
 
 from gridmuster.clock import IntervalGrid
 from gridmuster.fleet.devices import Generator
-from gridmuster.fleet.model import Fleet
+from gridmuster.fleet.model import Fleet, Site
 from gridmuster.fleet.operation import StartPoint, instant_ms
 from gridmuster.fleet.ties import EmissionCap
 from gridmuster.planning.problem import Delivery, PlanLink, Span, StartClass
@@ -18,21 +18,27 @@ LEAST_START_KW = 1e-6
 
 
 def operation_of(
-    device: Generator, caps: tuple[EmissionCap, ...], grid: IntervalGrid, share: float
+    device: Generator,
+    site: Site,
+    caps: tuple[EmissionCap, ...],
+    grid: IntervalGrid,
+    share: float,
 ) -> dict[str, Any]:
     """Fields of a `PlanUnit` that follow from the device's ``operation``.
 
     Args:
         device: the generator.
+        site: where it stands.
         caps: the fleet's; rates are told of the pollutants that they cap.
         grid: the plan's intervals.
         share: share of delivered fuel that a plan may count on.
     """
     operation, rated_kw = device.operation, device.rated_kw
+    warmup_s = warm_s(device, site)
     down = operation.ramp_down_fraction_per_s
     return {
         "start_classes": [StartClass(one.off_s, one.cost_usd) for one in operation.start_classes],
-        "start_power_kw": start_power_kw(device, grid.step_s),
+        "start_power_kw": start_power_kw(device, grid.step_s, warmup_s),
         "start_fuel": operation.start_fuel,
         "start_max_kw": _of_rated(operation.start_max_fraction, rated_kw),
         "stop_max_kw": _of_rated(operation.stop_max_fraction, rated_kw),
@@ -51,18 +57,42 @@ def longest_rest_s(device: Generator) -> float:
     return max((one.off_s for one in device.operation.start_classes), default=0.0)
 
 
-def start_power_kw(device: Generator, step_s: int) -> list[float]:
+def warm_s(device: Generator, site: Site) -> float:
+    """How long it is held at minimum load before it gives what it is asked, s.
+
+    A set that takes over its own site's load alone, behind a transfer switch, is not held there.
+    """
+    return device.warmup_s if site.transfer.engine_may_export else 0.0
+
+
+def lead_s(device: Generator, site: Site) -> float:
+    """From the order until it gives what it is asked: start, synchronising and warm-up, s."""
+    return device.start_s + device.sync_s + warm_s(device, site)
+
+
+def start_power_kw(device: Generator, step_s: int, warmup_s: float = 0.0) -> list[float]:
     """Mean power in each of the last intervals before it is on, the earliest first, kW.
+
+    A warm-up at minimum load is told where it is half an interval or more; a shorter one only
+    brings the order forward.
 
     Args:
         device: the generator; its start curve is straight between its points.
         step_s: length of an interval, s.
+        warmup_s: how long it is at minimum load before it is on, s.
     """
     points = device.operation.start_curve
-    delay_s = device.start_s + device.sync_s
-    count = math.ceil(delay_s / step_s) if points else 0
+    closed_s = device.start_s + device.sync_s
+    delay_s = closed_s + warmup_s
+    is_told = bool(points) or warmup_s >= 0.5 * step_s
+    count = math.ceil(delay_s / step_s) if is_told else 0
     begins = [delay_s - (count - k) * step_s for k in range(count)]
-    powers = [device.rated_kw * _area_s(points, at, at + step_s) / step_s for at in begins]
+    powers = []
+    for at in begins:
+        end = at + step_s
+        share_s = _area_s(points, min(at, closed_s), min(end, closed_s))
+        share_s += device.min_load_fraction * max(end - max(at, closed_s), 0.0)
+        powers.append(device.rated_kw * share_s / step_s)
     while powers and powers[0] < LEAST_START_KW:
         del powers[0]
     return powers

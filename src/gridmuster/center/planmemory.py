@@ -7,6 +7,7 @@ import hashlib
 import msgspec
 from msgspec import Struct, field
 
+from gridmuster.center.clockplans import ClockMemory
 from gridmuster.center.emitted import EmittedMemory
 from gridmuster.center.outlook import OutlookMemory
 from gridmuster.forecast.told import PriceSource
@@ -45,3 +46,4 @@ class PlanMemory(Struct):
     count: int = 0
     outlook: OutlookMemory = field(default_factory=OutlookMemory)
     emitted: EmittedMemory = field(default_factory=EmittedMemory)
+    clock: ClockMemory = field(default_factory=ClockMemory)

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from gridmuster.center.calls import CallBook
 from gridmuster.center.changes import History
+from gridmuster.center.clockplans import ClockBook
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.emitted import EmittedBook
 from gridmuster.center.memory import CoreState
@@ -69,6 +70,7 @@ class Planner:
         self.memory = memory
         self._outlook = Outlook(fleet, memory.outlook, made, config.forecast_fresh_s)
         self._emitted = EmittedBook(fleet, memory.emitted)
+        self._clock = ClockBook(fleet, memory.clock)
         self._maker = ProblemMaker(fleet, config, self._outlook, sources)
         self._stores = [device.id for device in fleet.devices if isinstance(device, Store)]
 
@@ -98,6 +100,7 @@ class Planner:
         """Let forecasts learn from this moment."""
         self._outlook.observe(now_ms, snapshot)
         self._emitted.observe(now_ms, snapshot)
+        self._clock.observe(now_ms, snapshot)
 
     def prepare(self, now_ms: int) -> None:
         """Forecast the day once, so that the first plan is not kept waiting by what is made once.
@@ -144,6 +147,7 @@ class Planner:
         grid = IntervalGrid(start_ms, step_s, config.plan_count)
         made = self._maker.make(memory.pending_id, grid, snapshot, context_of, calls, state)
         made = structs.replace(made, emission_caps=self._emitted.caps(grid))
+        made = self._clock.kept(made, grid, snapshot.readings)
         memory.need_kw = {area.id: area.demand_kw for area in made.areas}
         memory.low_kw = {area.id: area.demand_low_kw for area in made.areas}
         memory.high_kw = {area.id: area.demand_high_kw for area in made.areas}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gridmuster.center.calls import FAILED_STATES, LONG_S, CallBook
 from gridmuster.center.config import CenterConfig
 from gridmuster.center.memory import CoreState
-from gridmuster.center.operation import longest_rest_s, operation_of
+from gridmuster.center.operation import lead_s, longest_rest_s, operation_of
 from gridmuster.center.outlook import Outlook
 from gridmuster.center.sources import SourceBook
 from gridmuster.clock import IntervalGrid
@@ -33,6 +33,8 @@ from gridmuster.units import LHV_KWH_PER_UNIT, SECONDS_PER_HOUR
 #: Headroom kept beyond the loss of the largest infeed, share of need: what demand moves between
 #: two plans. Sets start within a minute, so errors of hours ahead are met when they show.
 RESERVE_FRACTION = 0.02
+#: States of a start under way.
+BEFORE_ON = (DeviceState.STARTING, DeviceState.WARMING)
 #: Share of fuel above the floor that one plan may count on.
 FUEL_SHARE = 0.95
 
@@ -61,13 +63,13 @@ class ProblemMaker:
             if thing.objective is not None
         }
         self._delay_s = {
-            device.id: device.start_s + device.sync_s
+            device.id: lead_s(device, fleet.site_by_id[device.site])
             for device in fleet.devices
             if isinstance(device, Generator)
         }
 
     def start_delay_s(self, device_id: str) -> float:
-        """From order to breaker closed, s; 0 for what is not a generator."""
+        """From the order until it gives what it is asked, s; 0 for what is not a generator."""
         return self._delay_s.get(device_id, 0.0)
 
     def make(
@@ -175,7 +177,7 @@ class ProblemMaker:
         line, cost = fuel_line(device), self._sources.costs[device.id]
         min_kw, max_kw = self._window(device, site, grid)
         in_state_s = calls.in_state_s(device.id, snapshot.now_ms)
-        starting = reading.state is DeviceState.STARTING and _is_slow(device, grid)
+        starting = reading.state in BEFORE_ON and self._is_slow(device, grid)
         on = calls.is_on(device.id) and not starting
         # Longer than any minimum time is as good as for ever; alike sets then stay alike to the
         # planner, which decides alike sets as one.
@@ -205,7 +207,7 @@ class ProblemMaker:
             starting_s=(in_state_s if in_state_s < LONG_S else 0.0) if starting else None,
             initial_kw=max(reading.power_kw, 0.0) if on else 0.0,
             ramp_kw_per_s=device.ramp_fraction_per_s * device.rated_kw,
-            start_delay_s=device.start_s + device.sync_s,
+            start_delay_s=self.start_delay_s(device.id),
             must_run=device.must_run,
             run_h_left=_if_it_can_bind(_hours_left_h(context), longest_h),
             fuel_left=_if_it_can_bind(
@@ -218,7 +220,7 @@ class ProblemMaker:
             availability=device.reliability.availability,
             fail_to_start=device.reliability.fail_to_start,
             mttf_h=device.reliability.mttf_h,
-            **operation_of(device, self._fleet.emission_caps, grid, FUEL_SHARE),
+            **operation_of(device, site, self._fleet.emission_caps, grid, FUEL_SHARE),
         )
 
     def _window(
@@ -232,6 +234,10 @@ class ProblemMaker:
         max_kw = [min(device.rated_kw, limit_kw + kw) for kw in load_kw]
         floor_kw = device.min_load_fraction * device.rated_kw
         return [min(floor_kw, kw) for kw in max_kw], max_kw
+
+    def _is_slow(self, device: Generator, grid: IntervalGrid) -> bool:
+        """Whether a start takes long enough for a plan to see it."""
+        return self.start_delay_s(device.id) >= 0.5 * grid.step_s
 
     @staticmethod
     def _fuel_left(device: Generator, reading: DeviceReading, context: Context) -> float | None:
@@ -290,11 +296,6 @@ class ProblemMaker:
             ],
             cost_usd_per_kwh=device.variable_om_usd_per_kwh,
         )
-
-
-def _is_slow(device: Generator, grid: IntervalGrid) -> bool:
-    """Whether a start takes long enough for a plan to see it."""
-    return device.start_s + device.sync_s >= 0.5 * grid.step_s
 
 
 def _hours_left_h(context: Context) -> float | None:

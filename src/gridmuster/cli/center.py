@@ -80,6 +80,7 @@ def center(
     from gridmuster.console.oidc_settings import load_oidc
     from gridmuster.console.server import Tls
     from gridmuster.fleet.load import load_fleet
+    from gridmuster.fleet.ties import unused_links
     from gridmuster.runtime.center import LiveCenter
     from gridmuster.runtime.serve_center import CenterOptions, run_center
 
@@ -111,6 +112,8 @@ def center(
     def ready(center: LiveCenter, url: str) -> None:
         typer.echo(f"center {options.center_id} answers on {url}; tokens in {options.tokens}")
         typer.echo(page_hint(url, options.tokens))
+        if words := unused_links(options.fleet.links):
+            typer.echo(words, err=True)
         if api_url_file is not None:
             api_url_file.write_text(url)
 

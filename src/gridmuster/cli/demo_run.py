@@ -18,6 +18,7 @@ from gridmuster.console.tokens import Role, read_token, token_path
 from gridmuster.errors import FleetError
 from gridmuster.fleet.generate import generate
 from gridmuster.fleet.load import load_fleet
+from gridmuster.fleet.ties import unused_links
 from gridmuster.report import Report, encode_report, render, report_journal
 from gridmuster.runtime.demo_live import Running, run_live
 from gridmuster.runtime.demo_max import DemoOptions, run_max
@@ -79,6 +80,8 @@ def run_demo(call: DemoCall) -> DemoResult:
         LinkError: when a port or the broker cannot be had.
     """
     fleet = generate(call.sites, call.seed) if call.fleet is None else load_fleet(call.fleet)
+    if words := unused_links(fleet.links):
+        Console(stderr=True).print(words)
     scenario: Scenario | Path = call.scenario or default_day(fleet, DEFAULT_START_MS, call.seed)
     world = WorldOptions(DEFAULT_START_MS, call.seed, scenario, call.market, call.meters)
     journal = call.folder / "plant.journal"

@@ -31,6 +31,7 @@ def simulate(
     """Run the production center over a year with outages, price events, exercises and faults."""
     from gridmuster.cli.simulate_run import SimulateCall, run_simulate
     from gridmuster.fleet.load import load_fleet
+    from gridmuster.fleet.ties import unused_links
 
     folder = Path(tempfile.mkdtemp(prefix="gridmuster-")) if state is None else state
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,6 +39,8 @@ def simulate(
     if journal.exists():
         raise typer.BadParameter(f"{journal} exists; give a new folder", param_hint="--state")
     loaded = load_fleet(fleet)
+    if words := unused_links(loaded.links):
+        typer.echo(words, err=True)
     found = run_simulate(SimulateCall(loaded, year, seed, hours, hardship, journal))
     text = found.as_json()
     if report is not None:

@@ -65,5 +65,6 @@ def check_book(book: Book) -> Findings:
         *machines.warnings(book),
         *permits.warnings(book),
         *promises.warnings(book),
+        *ties.warnings(book),
     ]
     return Findings(tuple(sorted(faults, key=sort_key)), tuple(sorted(warnings, key=sort_key)))

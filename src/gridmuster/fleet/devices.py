@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gridmuster.fleet.clockhours import EnergyWish
 from gridmuster.fleet.operation import Operation
 from gridmuster.fleet.part import ID_PATTERN, FleetId, Part
 from gridmuster.fleet.permits import PERMIT_CAP_H, Permit, PermitClass
@@ -297,6 +298,9 @@ class Store(DeviceBase):
     cycle_cost_usd_per_kwh: float = Field(default=0.0, ge=0, description="wear, USD/kWh discharged")
     backup_energy_kwh: float = Field(
         default=0.0, ge=0, description="kept for the site's own load, kWh"
+    )
+    energy_wishes: tuple[EnergyWish, ...] = Field(
+        default=(), description="state of energy wished in some hours of every day, for plans"
     )
     grid_forming: bool = Field(
         default=False, description="can hold a dead area's voltage and frequency"

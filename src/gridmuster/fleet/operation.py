@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from gridmuster.clock import parse_iso
+from gridmuster.fleet.clockhours import RunLimit
 from gridmuster.fleet.part import FleetId, Part
 from gridmuster.units import Fuel
 
@@ -101,6 +102,9 @@ class Operation(Part):
     )
     deliveries: tuple[Delivery, ...] = Field(default=(), description="fuel that is on its way")
     maintenance: tuple[Works, ...] = Field(default=(), description="when it may not run")
+    run_limits: tuple[RunLimit, ...] = Field(
+        default=(), description="most hours on, or starts, in some hours of every day, for plans"
+    )
     emissions: tuple[Emission, ...] = Field(
         default=(), description="what burning its fuel emits; CO2 is known by the fuel"
     )

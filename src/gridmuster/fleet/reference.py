@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from gridmuster.fleet import programs
 from gridmuster.fleet.book import DEVICE_CLASSES
 from gridmuster.fleet.causes import CommonCause
+from gridmuster.fleet.clockhours import EnergyWish, RunLimit
 from gridmuster.fleet.devices import (
     Controller,
     DeviceBase,
@@ -98,8 +99,10 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]]
     ("Each point of `start_curve`", StartPoint, None),
     ("Each of `deliveries`", Delivery, None),
     ("Each of `maintenance`", Works, None),
+    ("Each of `run_limits`", RunLimit, None),
     ("Each of `emissions`", Emission, None),
     ("Every store (batteries, SMES, flywheels)", Store, DeviceBase),
+    ("Each of `energy_wishes`", EnergyWish, None),
 )
 
 

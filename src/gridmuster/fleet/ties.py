@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from gridmuster.fleet.part import FleetId, Part
@@ -35,3 +37,18 @@ class EmissionCap(Part):
         default=10.0, gt=0, description="price of what plans emit above it, USD/kg"
     )
     areas: tuple[str, ...] = Field(default=(), description="ids of areas; empty: all")
+
+
+def unused_links(links: Sequence[Link]) -> str:
+    """What people are told who run a center for a fleet with links; empty without links.
+
+    Args:
+        links: the fleet's.
+    """
+    if not links:
+        return ""
+    which = f"link {links[0].id}" if len(links) == 1 else f"{len(links)} links"
+    return (
+        f"{which}: the running center counts on nothing over a link, for no device of the fleet "
+        "sets what it carries; each area is balanced by itself (plan and compare use links)"
+    )

@@ -1,4 +1,4 @@
-"""How generators are run: start classes, start curves, instants and emissions that cannot be so."""
+"""How devices are run: start classes and curves, instants, emissions, hours that cannot be so."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from gridmuster.errors import Fault
 from gridmuster.fleet.book import Book
-from gridmuster.fleet.devices import Generator
+from gridmuster.fleet.clockhours import ClockHours, EnergyWish
+from gridmuster.fleet.devices import Generator, Store
 from gridmuster.fleet.operation import instant_ms
 from gridmuster.fleet.place import Place, shown
 
@@ -23,6 +24,9 @@ def faults(book: Book) -> Iterator[Fault]:
             yield from deliveries(device, place)
             yield from maintenance(device, place)
             yield from emissions(device, place)
+            yield from run_limits(device, place)
+        elif isinstance(device, Store):
+            yield from energy_wishes(device, place)
 
 
 def start_classes(device: Generator, place: Place) -> Iterator[Fault]:
@@ -121,6 +125,70 @@ def emissions(device: Generator, place: Place) -> Iterator[Fault]:
                 expected="each pollutant once",
             )
         seen.add(one.pollutant)
+
+
+def run_limits(device: Generator, place: Place) -> Iterator[Fault]:
+    """Limits of hours of the day that limit nothing."""
+    for k, one in enumerate(device.operation.run_limits):
+        if one.run_h is None and one.starts is None:
+            yield place.fault(
+                *("operation", "run_limits", k),
+                value="neither run_h nor starts",
+                limit="a limit of some hours limits hours on, or starts",
+                expected="run_h, starts or both",
+            )
+
+
+def energy_wishes(device: Store, place: Place) -> Iterator[Fault]:
+    """Wishes that wish nothing, that the store's own bounds forbid, or that exclude each other."""
+    full = device.energy_capacity_kwh
+    for k, one in enumerate(device.energy_wishes):
+        if one.min_fraction is None and one.max_fraction is None:
+            yield place.fault(
+                *("energy_wishes", k),
+                value="neither min_fraction nor max_fraction",
+                limit="a wish says how much energy at least, or at most",
+                expected="min_fraction, max_fraction or both",
+            )
+        if one.min_fraction is not None and one.min_fraction > device.max_energy_fraction:
+            yield place.fault(
+                *("energy_wishes", k, "min_fraction"),
+                value=shown(one.min_fraction),
+                limit=f"the ceiling kept always is {device.max_energy_fraction:g}",
+                expected=f"at most {device.max_energy_fraction:g}",
+            )
+        if one.max_fraction is not None and one.max_fraction * full < device.min_energy_kwh:
+            yield place.fault(
+                *("energy_wishes", k, "max_fraction"),
+                value=shown(one.max_fraction),
+                limit=f"{device.min_energy_kwh:g} kWh are kept always",
+                expected=f"at least {device.min_energy_kwh / full:g}",
+            )
+        yield from _excluded(device, place, k, one)
+
+
+def _excluded(device: Store, place: Place, k: int, one: EnergyWish) -> Iterator[Fault]:
+    """A least energy above what another wish allows at most in hours that both have."""
+    for number, other in enumerate(device.energy_wishes):
+        if one.min_fraction is None or other.max_fraction is None or not _meet(one, other):
+            continue
+        if one.min_fraction > other.max_fraction:
+            yield place.fault(
+                *("energy_wishes", k, "min_fraction"),
+                value=shown(one.min_fraction),
+                limit=f"energy_wishes[{number}] wishes at most {other.max_fraction:g} in some of "
+                "these hours",
+                expected=f"at most {other.max_fraction:g}",
+            )
+
+
+def _meet(one: ClockHours, other: ClockHours) -> bool:
+    """Whether hours of the day have a moment in common, their ends counted."""
+    for hours, moment in ((one, other.from_hour), (other, one.from_hour)):
+        length = (hours.until_hour - hours.from_hour - 1e-9) % 24.0
+        if (moment - hours.from_hour) % 24.0 <= length + 1e-9:
+            return True
+    return False
 
 
 def _no_instant(place: Place, parts: tuple[str | int, ...], text: str) -> Fault:

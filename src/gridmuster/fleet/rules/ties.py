@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from gridmuster.errors import Fault
 from gridmuster.fleet.book import Book
 from gridmuster.fleet.place import did_you_mean, listed, shown
-from gridmuster.fleet.ties import EmissionCap, Link
+from gridmuster.fleet.ties import EmissionCap, Link, unused_links
 
 
 def faults(book: Book) -> Iterator[Fault]:
@@ -27,6 +27,18 @@ def faults(book: Book) -> Iterator[Fault]:
     for k, cap in enumerate(book.emission_caps):
         for number, area in enumerate(cap.areas):
             yield from _unknown(book, ("emission_caps", k, "areas", number), area)
+
+
+def warnings(book: Book) -> Iterator[Fault]:
+    """All warnings of this kind."""
+    words = unused_links(book.links)
+    if words:
+        yield book.top.fault(
+            "links",
+            value=shown([link.id for link in book.links]),
+            limit=words,
+            expected="areas that can do without, or links for plans alone",
+        )
 
 
 def _twice(book: Book, kind: str, parts: Sequence[Link | EmissionCap]) -> Iterator[Fault]:
