@@ -1,8 +1,7 @@
 """What crosses the wire: typed, versioned JSON messages and the topics they travel on.
 
 Site to center: `SiteReport` (operating data), `DemandReport` (meters), `Ack`.
-Utility or market to center: `GridSignal`, `Price`.
-Center to site: `SiteCommand`. Center to all: `Lease`.
+Utility or market to center: `GridSignal`, `Price`. Center to site: `SiteCommand`; to all: `Lease`.
 Operator to center: `OperatorRequest`. Planner to center: `PlanResult` (in `planning`).
 
 Every message has ``v`` (schema version, now 1). Unknown fields are ignored so that an older
@@ -21,6 +20,7 @@ from msgspec import Meta, Struct
 
 from gridmuster import codec
 from gridmuster.starts import LocalNeed, Substitution
+from gridmuster.switching import SwitchgearReading, Switching
 
 VERSION: Final = codec.VERSION
 MAX_PAYLOAD_BYTES: Final = codec.MAX_PAYLOAD_BYTES
@@ -119,9 +119,9 @@ class DeviceReading(Struct, frozen=True, omit_defaults=True):
 class SiteReport(Struct, frozen=True, omit_defaults=True, tag="report", tag_field="kind"):
     """Operating data of a whole site at one moment.
 
-    ``poi_kw`` is what the site sends out at its point of interconnection (negative: it draws).
-    ``backup_load_kw`` is the site's own protected load as measured, None when unknown.
-    ``highest_fence``, ``fence_holder`` and ``last_sequence`` tell a new center what was obeyed.
+    ``highest_fence``, ``fence_holder`` and ``last_sequence`` tell a new center what was obeyed;
+    ``switchgear`` is of an area that can island. ``backup_load_kw`` is the own protected load as
+    measured, None when unknown; ``poi_kw`` goes out at the point of interconnection (< 0: in).
     """
 
     site: Id
@@ -138,6 +138,7 @@ class SiteReport(Struct, frozen=True, omit_defaults=True, tag="report", tag_fiel
     fence_holder: str = ""
     last_sequence: Count = 0
     alarms: tuple[str, ...] = ()
+    switchgear: SwitchgearReading | None = None
     v: int = VERSION
 
 
@@ -237,7 +238,7 @@ class Setpoint(Struct, frozen=True, omit_defaults=True):
 
 
 class SiteCommand(Struct, frozen=True, omit_defaults=True, tag="command", tag_field="kind"):
-    """Setpoints for the devices of one site, valid until ``expires_at_ms``.
+    """Setpoints for a site's devices, and a wish for switchgear; until ``expires_at_ms``.
 
     ``sequence`` grows per site and fence; ``fence`` grows with every new center.
     """
@@ -250,6 +251,7 @@ class SiteCommand(Struct, frozen=True, omit_defaults=True, tag="command", tag_fi
     issued_at_ms: InstantMs
     expires_at_ms: InstantMs
     setpoints: tuple[Setpoint, ...]
+    switching: Switching | None = None
     v: int = VERSION
 
 

@@ -13,11 +13,14 @@ import msgspec
 from msgspec import Struct
 from msgspec import inspect as types
 
-from gridmuster import signals
+from gridmuster import signals, switching
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "messages.md"
 BLOCK = re.compile(r"(<!-- (fields|values): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 EXAMPLE = re.compile(r"<!-- example: (\w+) -->\n```json\n(.*?)```", re.DOTALL)
+
+
+SPOKEN = {**vars(switching), **vars(signals)}
 
 
 def limits(kind: Any) -> str:
@@ -73,7 +76,7 @@ def default(field: types.Field) -> str:
 
 def fields(name: str) -> str:
     """The table of a message's fields, below what the code says of it."""
-    cls: type[Struct] = getattr(signals, name)
+    cls: type[Struct] = SPOKEN[name]
     info = types.type_info(cls)
     assert isinstance(info, types.StructType)
     rows = [
@@ -89,7 +92,7 @@ def fields(name: str) -> str:
 
 def values(name: str) -> str:
     """The values of an enumeration, below what the code says of it."""
-    cls: type[StrEnum] = getattr(signals, name)
+    cls: type[StrEnum] = SPOKEN[name]
     said = f"{inspect.getdoc(cls)}\n".replace("``", "`")
     return f"{said}\n{', '.join(f'`{member.value}`' for member in cls)}\n"
 

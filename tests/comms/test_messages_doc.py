@@ -9,7 +9,7 @@ import pytest
 from messages_doc import PAGE, blocks, examples, rewrite
 from msgspec import Struct
 
-from gridmuster import signals, starts
+from gridmuster import signals, starts, switching
 from gridmuster.errors import SignalError
 from gridmuster.signals import MAX_PAYLOAD_BYTES, decode, encode
 from gridmuster.topics import Topics
@@ -18,10 +18,10 @@ TEXT = PAGE.read_text("utf-8")
 EXAMPLES = examples(TEXT)
 SPOKEN = {
     name: kind
-    for name, kind in vars(signals).items()
+    for name, kind in {**vars(signals), **vars(switching)}.items()
     if isinstance(kind, type)
     and issubclass(kind, Struct | StrEnum)
-    and kind.__module__ in (signals.__name__, starts.__name__)
+    and kind.__module__ in (signals.__name__, starts.__name__, switching.__name__)
     and name != "Frame"
 }
 MESSAGES = [

@@ -48,6 +48,20 @@ PANEL = {
     "bridge_kwh": 9.5,
     "alarm_bits": 0.0,
 }
+SWITCHGEAR = {
+    "coupling_closed": 0.0,
+    "coupling_open": 1.0,
+    "utility_pu": 1.0123,
+    "utility_hz": 59.987,
+    "bus_pu": 0.9876,
+    "bus_hz": 60.012,
+    "synchroniser": 1.0,
+    "permitted": 2.0,
+    "step_1_closed": 1.0,
+    "step_1_kw": 12.345,
+    "step_8_closed": 0.0,
+    "step_8_kw": 0.0,
+}
 METER = {"power_kw": 87.6, "energy_kwh": 4321.5}
 
 SAMPLES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
@@ -58,6 +72,7 @@ SAMPLES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
         STORE,
     ),
     "site-panel": ({}, PANEL),
+    "switchgear": ({}, SWITCHGEAR),
     "meter-sunspec": ({"peak_kw": 100.0}, METER),
 }
 

@@ -35,6 +35,13 @@ KNOWN: Final[dict[str, AlarmWords]] = {
     "local_duty": AlarmWords(
         "the site serves its own load", "nothing, while its utility is away; check its fuel"
     ),
+    "island_duty": AlarmWords(
+        "its sets carry the area's island", "nothing, while the utility is away; check their fuel"
+    ),
+    "coupling_stuck": AlarmWords(
+        "the coupling breaker does not open",
+        "open it by hand; nothing is energised behind it until then",
+    ),
     "no_engine_for_own_load": AlarmWords(
         "no set can carry the site's own load any more",
         "send a mobile set, or shed load at the site",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import Struct, field
 
@@ -11,6 +12,7 @@ from gridmuster.center.view import CommandView
 from gridmuster.fleet.devices import Photovoltaic, WindTurbine
 from gridmuster.fleet.model import Fleet
 from gridmuster.signals import Ack, Order, Outcome, Setpoint, SiteCommand
+from gridmuster.switching import Switching
 from gridmuster.units import MS_PER_S
 
 RECENT = 100
@@ -27,6 +29,7 @@ class Sent(Struct):
     id: str
     tries: int = 1
     answered: bool = False
+    switching: Switching | None = None
 
 
 class DeskMemory(Struct):
@@ -81,6 +84,7 @@ class CommandDesk:
         center_id: str,
         fence: int,
         wished: Mapping[str, Sequence[Setpoint]],
+        switching: Mapping[str, Switching] = MappingProxyType({}),
     ) -> list[SiteCommand]:
         """Commands for every site whose wish changed, wants renewal or went unanswered.
 
@@ -89,18 +93,24 @@ class CommandDesk:
             center_id: who commands.
             fence: its fencing number.
             wished: setpoints by site; a site without a wish gets none.
+            switching: what the switchgear beside a site is asked, by site.
         """
         commands = []
-        for site, setpoints in wished.items():
-            why = self._why_send(now_ms, site, setpoints)
+        for site in {**wished, **switching}:
+            setpoints, switch = wished.get(site, ()), switching.get(site)
+            why = self._why_send(now_ms, site, setpoints, switch)
             if why:
                 commands.append(
-                    self._command(now_ms, center_id, fence, site, tuple(setpoints), why)
+                    self._command(now_ms, center_id, fence, site, tuple(setpoints), switch, why)
                 )
         return commands
 
-    def _why_send(self, now_ms: int, site: str, setpoints: Sequence[Setpoint]) -> str:
+    def _why_send(
+        self, now_ms: int, site: str, setpoints: Sequence[Setpoint], switch: Switching | None
+    ) -> str:
         sent = self.memory.sent.get(site)
+        if switch is not None and (sent is None or sent.switching != switch):
+            return "new"
         if sent is None:
             return "new" if setpoints else ""
         if self._differs(sent.setpoints, setpoints):
@@ -112,7 +122,9 @@ class CommandDesk:
             if site not in self.memory.unanswered_sites:
                 self.memory.unanswered_sites.append(site)
         if age_s >= self._config.renew_s and (
-            not sent.answered or any(self._lapses(setpoint) for setpoint in setpoints)
+            not sent.answered
+            or switch is not None
+            or any(self._lapses(setpoint) for setpoint in setpoints)
         ):
             return "renew"
         return ""
@@ -148,6 +160,7 @@ class CommandDesk:
         fence: int,
         site: str,
         setpoints: tuple[Setpoint, ...],
+        switch: Switching | None,
         why: str,
     ) -> SiteCommand:
         memory = self.memory
@@ -163,7 +176,7 @@ class CommandDesk:
         if why == "renew" and last is not None:
             # What was asked is asked again, so that noise below the deadband does not creep in.
             setpoints = last.setpoints
-        memory.sent[site] = Sent(setpoints, now_ms, command_id, tries)
+        memory.sent[site] = Sent(setpoints, now_ms, command_id, tries, switching=switch)
         memory.commands += 1
         if why != "renew":
             self._remember(now_ms, site, command_id, setpoints, last)
@@ -176,6 +189,7 @@ class CommandDesk:
             issued_at_ms=now_ms,
             expires_at_ms=now_ms + int(self._config.ttl_s * MS_PER_S),
             setpoints=setpoints,
+            switching=switch,
         )
 
     def _remember(

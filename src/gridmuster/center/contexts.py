@@ -73,7 +73,7 @@ class ContextMaker:
             if report is None
             else report.poi_kw - (0.0 if reading is None else reading.power_kw),
             backup_load_kw=None if report is None else report.backup_load_kw,
-            local_duty=status.in_outage,
+            local_duty=status.in_outage or status.carries_area,
             permit_used_h=used_h,
             alert_used_h=alert_h,
             alert_asserted=alert_asserted,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from gridmuster.center.alarms import AlarmBoard
 from gridmuster.center.contexts import ContextMaker
 from gridmuster.center.decider import AreaDecision
+from gridmuster.center.islands import IslandDesk
 from gridmuster.center.memory import CoreState
 from gridmuster.center.planner import Planner
 from gridmuster.center.plantotals import PlanTotals
+from gridmuster.center.pricing import priced_views
 from gridmuster.center.rates import KW_PER_MW, RateBook
 from gridmuster.center.recorder import shortfall_cause
 from gridmuster.center.view import AreaView, DeviceView, PlantView, SiteView
@@ -33,6 +37,7 @@ def present(
     board: AlarmBoard,
     rates: RateBook,
     totals: PlanTotals,
+    islands: IslandDesk,
 ) -> PlantView:
     """The view of the plant as of the last cycle."""
     session = state.session
@@ -43,7 +48,12 @@ def present(
     devices: list[DeviceView] = []
     if snapshot is not None:
         areas = [
-            _area(fleet, area, state, snapshot, decisions[area.id], planner, index, rates, totals)
+            structs.replace(
+                _area(
+                    fleet, area, state, snapshot, decisions[area.id], planner, index, rates, totals
+                ),
+                island=islands.view(area),
+            )
             for area in fleet.areas
             if area.id in decisions
         ]
@@ -73,6 +83,7 @@ def present(
         plan_status="none" if solution is None else solution.status,
         plan_gap=0.0 if solution is None else solution.gap,
         plan_age_s=-1.0 if solution is None else planner.age_s(now_ms),
+        priced=priced_views(state.pricing),
         time_zone=fleet.sites[0].time_zone,
         sites=[] if snapshot is None else _sites(snapshot),
     )
@@ -262,8 +273,17 @@ def _device(
         run_h=reading.run_h,
         permit_class=permit_class,
         permit_left_h=left_h,
-        reason=state.reasons.get(device.id, ""),
+        reason=_reason(device.id, state),
         override=override,
         alarms=list(reading.alarms),
         planned_kw=planned,
     )
+
+
+def _reason(device_id: str, state: CoreState) -> str:
+    """Why a device does what it does: stores and waiting engines by the price where it decides."""
+    if (store := state.pricing.stores.get(device_id)) is not None:
+        return store.text
+    if (wait := state.pricing.waits.get(device_id)) is not None:
+        return wait.text
+    return state.reasons.get(device_id, "")

@@ -119,6 +119,11 @@ class SourceBook:
             status = snapshot.sites[site.id]
             if not devices or status.report is None or status.in_outage:
                 continue
+            if status.carries_area:
+                # The switchgear runs them; they count with what they give.
+                given = {d.id: snapshot.readings.get(d.id) for d in devices}
+                sources.fixed_kw.update({k: r.power_kw for k, r in given.items() if r is not None})
+                continue
             self._site(sources, site, devices, status, snapshot, plan, operator, deaf, context_of)
         return sources
 

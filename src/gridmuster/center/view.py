@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from gridmuster.center.pricing import PricedView
 from gridmuster.forecast.told import PriceSource
 
 
@@ -40,6 +41,40 @@ class AreaRates(Struct, frozen=True):
     own_kw: float
     input_kw: float
     output_kw: float
+
+
+class IslandStep(Struct, frozen=True):
+    """A load step: its switch as measured, and whether it is wished closed."""
+
+    id: str
+    priority: int
+    power_kw: float
+    contact: str
+    load_kw: float | None
+    wanted: bool
+
+
+class IslandView(Struct, frozen=True):
+    """An area's coupling to the utility, and its life as an island; see `center.islands`.
+
+    ``state``: connected, dead, islanded, resynchronising or unknown, by what is measured. ``text``
+    is what was decided last, ``trouble`` what a person must see to; empty: nothing.
+    """
+
+    state: str
+    since_ms: int
+    coupling: str
+    utility: str
+    bus: str
+    synchroniser: str
+    former: str
+    sets: list[str]
+    steps: list[IslandStep]
+    load_kw: float
+    able_kw: float
+    reserve_kw: float
+    text: str
+    trouble: str
 
 
 class AreaView(Struct, frozen=True):
@@ -78,6 +113,7 @@ class AreaView(Struct, frozen=True):
     forecast_price_high_usd_per_mwh: list[float] = []
     price_source: PriceSource | None = None
     rates: AreaRates | None = None
+    island: IslandView | None = None
 
 
 class DeviceView(Struct, frozen=True):
@@ -176,6 +212,7 @@ class PlantView(Struct, frozen=True):
     plan_status: str
     plan_gap: float
     plan_age_s: float
+    priced: dict[str, PricedView] = {}
     # What the core cannot know; the shell around it fills these in with `structs.replace`.
     time_zone: str = "UTC"
     speed: float = 1.0

@@ -14,10 +14,12 @@ from gridmuster.fleet.model import Fleet
 from gridmuster.gateway.commands import CommandDesk
 from gridmuster.gateway.config import AgentConfig
 from gridmuster.gateway.duty import LocalDuty, Phase
+from gridmuster.gateway.islandduty import IslandDuty
 from gridmuster.gateway.market import MarketDuty
 from gridmuster.gateway.memory import SiteMemory, pack, unpack
 from gridmuster.gateway.reports import Reporter
 from gridmuster.gateway.station import AgentOutput, Station
+from gridmuster.gateway.switchgear import Switchgear
 from gridmuster.gateway.unit import SILENT_S
 from gridmuster.signals import Frame
 from gridmuster.topics import Topics
@@ -40,6 +42,7 @@ class SiteAgent:
     __slots__ = (
         "_desk",
         "_duty",
+        "_gear",
         "_keys",
         "_last_ms",
         "_market",
@@ -52,10 +55,18 @@ class SiteAgent:
     def __init__(self, fleet: Fleet, site_id: str, config: AgentConfig | None = None) -> None:
         self.topics = Topics(fleet.id)
         self._station = Station(fleet, site_id, config or AgentConfig())
-        self._desk = CommandDesk(self.topics, self._station)
+        gear: Switchgear | None = None
+        if site_id in fleet.microgrid_of_site:
+            gear = Switchgear(fleet, self._station)
+        self._gear = gear
+        self._desk = CommandDesk(self.topics, self._station, gear)
         self._market = MarketDuty(self._station, self._desk)
-        self._duty = LocalDuty(self._station, self._market)
-        self._reporter = Reporter(fleet, self.topics, self._station, self._desk)
+        self._duty: LocalDuty | IslandDuty = (
+            LocalDuty(self._station, self._market)
+            if gear is None
+            else IslandDuty(self._station, self._market, gear)
+        )
+        self._reporter = Reporter(fleet, self.topics, self._station, self._desk, gear)
         self._desk.attach(self._market.begin, self._duty.forgive)
         self._last_ms = -1
         self._stale_count = 0
@@ -63,6 +74,7 @@ class SiteAgent:
             *(unit.id for unit in self._station.units),
             self._station.panel_key,
             *(f"meter.{user.id}" for user in fleet.end_users_of_site[site_id]),
+            *(() if gear is None else (gear.key,)),
         )
 
     @property
@@ -72,7 +84,7 @@ class SiteAgent:
 
     @property
     def controller_keys(self) -> tuple[str, ...]:
-        """Keys of every controller the agent wants in its image: devices, panel, meters."""
+        """Keys of every controller the agent wants in its image; its area's switchgear is one."""
         return self._keys
 
     @property
@@ -143,6 +155,8 @@ class SiteAgent:
         if station.alarms:
             station.drop_passed_alarms(now_ms)
         station.set_alarm("panel_silent", now_ms - station.panel_ms > SILENT_S * MS_PER_S)
+        if self._gear is not None and self._gear.observe(now_ms, image.get(self._gear.key)):
+            moved = True
         self._duty.scan(now_ms, out)
         if busy or station.supply:
             dt_s = 0.0 if self._last_ms < 0 else (now_ms - self._last_ms) / MS_PER_S

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from gridmuster.errors import SignalError
 from gridmuster.gateway.memory import MAX_IDS
 from gridmuster.gateway.station import LOCAL, SUPPLIES, AgentOutput, Station
+from gridmuster.gateway.switchgear import Switchgear
 from gridmuster.gateway.unit import Target, Unit
 from gridmuster.safety import Context, Reduced, Refused, check, fence
 from gridmuster.safety.fence import FenceState
@@ -54,6 +55,7 @@ class CommandDesk:
     Args:
         topics: the fleet's topic tree.
         station: the site.
+        switchgear: its area's switchgear, where the site stands beside it.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class CommandDesk:
         "_begin",
         "_command_topic",
         "_forgive",
+        "_gear",
         "_lease_topic",
         "_pending",
         "_station",
@@ -70,8 +73,11 @@ class CommandDesk:
         "urgent_changes",
     )
 
-    def __init__(self, topics: Topics, station: Station) -> None:
+    def __init__(
+        self, topics: Topics, station: Station, switchgear: Switchgear | None = None
+    ) -> None:
         site = station.site.id
+        self._gear = switchgear
         self._command_topic = topics.command(site)
         self._lease_topic = topics.lease
         self._ack_topic = topics.ack(site)
@@ -169,7 +175,9 @@ class CommandDesk:
                 answers.append(answer)
                 if answer.outcome is Outcome.REDUCED:
                     worst = Outcome.REDUCED
-        outcome = worst if taken or not command.setpoints else Outcome.REFUSED
+        answers.extend(self._switch(command, now_ms))
+        some = taken or command.switching is not None or not command.setpoints
+        outcome = worst if some else Outcome.REFUSED
         if outcome is Outcome.REFUSED:
             self.counts["refused"] += 1
         self._remember(command.id, outcome)
@@ -181,6 +189,20 @@ class CommandDesk:
             self._pending[unit.id] = pending
             if self._begin is not None:
                 self._begin(unit, target, now_ms, out)
+
+    def _switch(self, command: SiteCommand, now_ms: int) -> list[DeviceOutcome]:
+        """Hand the wish for the switchgear on; what comes of it is measured and reported."""
+        wish = command.switching
+        if wish is None:
+            return []
+        if self._gear is None:
+            reason = "no switchgear of an area at this site"
+            return [DeviceOutcome(self._station.site.id, Outcome.REFUSED, reason)]
+        refused = self._gear.take(wish, now_ms, command.expires_at_ms)
+        if not refused:
+            return []
+        reason = "; ".join(f"invariant {one.invariant}: {one.reason}" for one in refused)
+        return [DeviceOutcome(self._gear.grid.breaker, Outcome.REFUSED, reason)]
 
     def _try(
         self, unit: Unit, setpoint: Setpoint, command: SiteCommand, now_ms: int

@@ -17,6 +17,7 @@ from gridmuster.gateway.commands import CommandDesk
 from gridmuster.gateway.drivers import silent
 from gridmuster.gateway.memory import SEQUENCE_BLOCK
 from gridmuster.gateway.station import SUPPLIES, AgentOutput, Station
+from gridmuster.gateway.switchgear import Switchgear
 from gridmuster.gateway.unit import Unit
 from gridmuster.signals import DemandReport, DeviceReading, Frame, MeterReading, SiteReport, encode
 from gridmuster.topics import Topics
@@ -70,6 +71,7 @@ class Reporter:
         topics: its topic tree.
         station: the site.
         desk: where the fence is kept.
+        switchgear: its area's switchgear, where the site stands beside it.
     """
 
     __slots__ = (
@@ -77,6 +79,7 @@ class Reporter:
         "_demand_at_ms",
         "_demand_topic",
         "_desk",
+        "_gear",
         "_heartbeat_ms",
         "_meters",
         "_poi_band_kw",
@@ -84,14 +87,24 @@ class Reporter:
         "_report_topic",
         "_said",
         "_said_alarms",
+        "_said_gear",
         "_said_panel",
         "_station",
         "ceiling",
         "sequence",
     )
 
-    def __init__(self, fleet: Fleet, topics: Topics, station: Station, desk: CommandDesk) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        topics: Topics,
+        station: Station,
+        desk: CommandDesk,
+        switchgear: Switchgear | None = None,
+    ) -> None:
         site = station.site.id
+        self._gear = switchgear
+        self._said_gear: tuple[object, ...] = ()
         self._station = station
         self._desk = desk
         self._report_topic = topics.report(site)
@@ -130,7 +143,8 @@ class Reporter:
         alarms = self._station.alarms
         said = self._said_alarms
         alarmed = len(alarms) != len(said) or any(name not in alarms for name in said)
-        if due or alarmed or (moved and self._moved(now_ms)):
+        switched = self._gear is not None and self._gear.said != self._said_gear
+        if due or alarmed or switched or (moved and self._moved(now_ms)):
             self._report(now_ms, out)
         if self._meters:
             self._demand(now_ms, image, out)
@@ -168,6 +182,8 @@ class Reporter:
     def _report(self, now_ms: int, out: AgentOutput) -> None:
         station = self._station
         self._report_at_ms = now_ms
+        if self._gear is not None:
+            self._said_gear = self._gear.said
         self._said_alarms = alarms = tuple(sorted(station.alarms))
         self._said_panel = (
             station.supply,
@@ -216,6 +232,7 @@ class Reporter:
             fence.holder,
             max(fence.last_sequence, 0),
             alarms,
+            None if self._gear is None else self._gear.rounded,
         )
 
     def _demand(

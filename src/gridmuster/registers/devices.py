@@ -9,6 +9,7 @@ from gridmuster.registers.register_map import RegisterMap
 
 PANEL_MAP: Final = "site-panel"
 METER_MAP: Final = "meter-sunspec"
+SWITCHGEAR_MAP: Final = "switchgear"
 
 _DEFAULTS: Final = {
     "emergency_generator": "deepsea-gencomm",
@@ -75,6 +76,11 @@ def map_for(device: Described) -> RegisterMap:
 def panel_map() -> RegisterMap:
     """The register map of a site's transfer and interconnection panel."""
     return load_map(PANEL_MAP)
+
+
+def switchgear_map() -> RegisterMap:
+    """The register map of an area's switchgear."""
+    return load_map(SWITCHGEAR_MAP)
 
 
 def meter_map(peak_kw: float) -> RegisterMap:

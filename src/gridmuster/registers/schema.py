@@ -65,6 +65,7 @@ class Family(StrEnum):
     STORE = "store"
     PANEL = "panel"
     METER = "meter"
+    SWITCHGEAR = "switchgear"
 
 
 class AlarmCodes(Part):
@@ -201,7 +202,7 @@ class MapFile(Part):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", description="how the map is called")
     title: str = Field("", description="which controllers it is for")
-    family: Family = Field(description="genset, inverter, store, panel or meter")
+    family: Family = Field(description="genset, inverter, store, panel, meter or switchgear")
     source: str = Field("", description="who says so, where a point does not say it")
     parameters: dict[str, Parameter] = Field(
         {}, description="numbers of the device that its registers do not tell, with defaults"

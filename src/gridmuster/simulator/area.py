@@ -11,6 +11,7 @@ from gridmuster.simulator.environment import Row
 from gridmuster.simulator.generator import GeneratorModel, Phase
 from gridmuster.simulator.kernel import Kernel
 from gridmuster.simulator.store import StoreModel
+from gridmuster.simulator.switchgear import SLIP_HZ, SwitchgearModel
 
 if TYPE_CHECKING:
     from gridmuster.simulator.meters import MeterModel
@@ -27,6 +28,9 @@ OVERLOAD_RETURN: Final = 0.95
 EXPORT_SLACK_KW: Final = 5.0
 #: Voltage at the feeder: a little high when nothing is drawn, this much lower at peak (K).
 VOLTAGE_IDLE_PU, VOLTAGE_DROP_PU = 1.01, 0.03
+
+#: The leading former of an island with switchgear brings its frequency back within about this, s.
+ISOCHRONOUS_S: Final = 8.0
 
 #: A grid-forming unit, what it would give by its setpoint, and the least and most it can give, kW.
 Former = tuple[GeneratorModel | StoreModel, float, float, float]
@@ -55,6 +59,11 @@ class AreaModel:
         self.connection = area.connection
         self.islanded = area.connection is None
         self.energised = True
+        self.utility_live = area.connection is not None
+        self.utility_hz = nominal_hz
+        self.switchgear = (
+            None if area.microgrid is None else SwitchgearModel(self, area.microgrid, kernel)
+        )
         self.frequency_hz = nominal_hz
         self.voltage_pu = 1.0
         self.alert = Alert.NONE
@@ -67,6 +76,7 @@ class AreaModel:
         self.served_share = 1.0
         self.demand_mean_kw = 0.0
         self.unserved_mean_kw = 0.0
+        self.shed_mean_kw = 0.0
         self.losses_mean_kw = 0.0
         self.unserved_kwh = 0.0
         self.import_kwh = 0.0
@@ -79,6 +89,7 @@ class AreaModel:
         self._shed_kw = 0.0
         self._hold_back_kw = 0.0
         self._window_kw = 0.0
+        self._trim = 0.0
 
     def begin(self, row: Row) -> None:
         """Take the first row of the environment."""
@@ -118,22 +129,51 @@ class AreaModel:
         draw_kw = 0.0
         for site in self.sites:
             draw_kw += site.propose(dt_s, row, mean)
+        self.utility_hz = self.nominal_hz * (1.0 + row[-1]) - dip_hz
+        gear = self.switchgear
+        if gear is not None:
+            self._shed(dt_s)
+            if not self.islanded and not self.energised:
+                gear.watch_dead_line([machine for site in self.sites for machine in site.machines])
         if self.islanded:
             self._balance_island(draw_kw, dt_s)
         else:
-            self.frequency_hz = self.nominal_hz * (1.0 + row[-1]) - dip_hz
+            self.frequency_hz = self.utility_hz
             self._balance_connected(draw_kw, dt_s, dt_h)
+        if gear is not None:
+            gear.seek(dt_s, sum(former[0].rated_kw for former in self._formers(dt_s)))
+
+    def set_utility(self, live: bool) -> None:
+        """The utility's line comes or goes; the area goes with it while it is coupled to it."""
+        self.utility_live = live
+        if self.switchgear is None or self.switchgear.closed:
+            self.energised = live
+            for site in self.sites:
+                site.service_changed()
+
+    def rejoin(self) -> None:
+        """The coupling breaker has closed: one bus again, alive with the utility."""
+        self.islanded = False
+        self._trim = 0.0
+        self._set_energised(self.utility_live)
+
+    def _shed(self, dt_s: float) -> None:
+        gear, now_ms = self.switchgear, self.kernel.now_ms
+        assert gear is not None
+        shed_kw = gear.shed_mean_kw(now_ms, now_ms + round(dt_s * 1000))
+        self.shed_mean_kw = min(shed_kw, self.demand_mean_kw)
 
     def account(self, dt_h: float) -> None:
         """Book the step's energies."""
         self.losses_kwh += self.losses_mean_kw * dt_h
         unserved_kw = self.unserved_mean_kw
         if unserved_kw > 0.0:
-            demand_kw = self.demand_mean_kw
-            self.served_share = max(0.0, 1.0 - unserved_kw / demand_kw) if demand_kw else 1.0
+            demand_kw = self.demand_mean_kw - self.shed_mean_kw
+            short_kw = max(unserved_kw - self.shed_mean_kw, 0.0)
+            self.served_share = max(0.0, 1.0 - short_kw / demand_kw) if demand_kw else 1.0
             self.unserved_kwh += unserved_kw * dt_h
             for meter in self.meters:
-                meter.go_short(1.0 - self.served_share, dt_h)
+                meter.go_short(1.0 if meter.shed else 1.0 - self.served_share, dt_h)
         else:
             self.served_share = 1.0
         for site in self.sites:
@@ -143,15 +183,17 @@ class AreaModel:
     def _balance_connected(self, draw_kw: float, dt_s: float, dt_h: float) -> None:
         """The utility takes up what is left: import = net + losses."""
         connection = self.connection
-        demand_kw = self.demand_mean_kw
+        demand_kw = self.demand_mean_kw - self.shed_mean_kw
         if connection is None or not self.energised:
-            self.unserved_mean_kw, self.losses_mean_kw, self.import_kw = demand_kw, 0.0, 0.0
+            self.unserved_mean_kw = self.demand_mean_kw
+            self.losses_mean_kw = self.import_kw = 0.0
             self._window_kw = self._shed_kw = self._hold_back_kw = 0.0
             return
-        self.unserved_mean_kw = min(self._shed_kw, demand_kw)
+        relay_kw = min(self._shed_kw, demand_kw)
+        self.unserved_mean_kw = relay_kw + self.shed_mean_kw
         if self._hold_back_kw:
             draw_kw += self._cut_surplus(self._hold_back_kw)
-        net_kw = demand_kw - self.unserved_mean_kw + draw_kw
+        net_kw = demand_kw - relay_kw + draw_kw
         self.losses_mean_kw = self._loss_per_kw * net_kw * net_kw
         self.import_kw = import_kw = net_kw + self.losses_mean_kw
         self.voltage_pu = VOLTAGE_IDLE_PU - VOLTAGE_DROP_PU * net_kw / self._peak_kw
@@ -192,23 +234,60 @@ class AreaModel:
         A surplus makes sun and wind give way; a lack sheds load. Frequency follows the units'
         deviation from their setpoints: f = f0 (1 - R x deviation / rating).
         """
-        demand_kw = self.demand_mean_kw
+        self.import_kw = 0.0
         formers = self._formers(dt_s)
         wished_kw = sum(former[1] for former in formers)
-        flow_kw = demand_kw + sum(site.load_mean_kw for site in self.sites)
-        self.losses_mean_kw = self._loss_per_kw * flow_kw * flow_kw
-        need_kw = demand_kw + draw_kw + self.losses_mean_kw + wished_kw
-        must_kw = need_kw - demand_kw if self.energised else flow_kw - demand_kw
-        if sum(former[3] for former in formers) < max(must_kw, 1e-6):
+        most_kw = sum(former[3] for former in formers)
+        need_kw = self._island_need(draw_kw) + wished_kw
+        gear = self.switchgear
+        while gear is not None and self.energised and formers and need_kw > most_kw:
+            if not gear.shed_lowest():
+                break
+            self._shed(dt_s)
+            need_kw = self._island_need(draw_kw) + wished_kw
+        if most_kw < max(self._must_kw(need_kw), 1e-6):
             self._go_dark(formers, dt_s)
             return
         need_kw += self._cut_surplus(sum(former[2] for former in formers) - need_kw)
         gap_kw = share_out(formers, need_kw, dt_s)
-        self.unserved_mean_kw = gap_kw if gap_kw > 1e-9 else 0.0
+        self.unserved_mean_kw = self.shed_mean_kw + (gap_kw if gap_kw > 1e-9 else 0.0)
         rating_kw = sum(former[0].rated_kw for former in formers)
         slip = min(1.0, max(-1.0, (need_kw - wished_kw) / rating_kw))
-        self.frequency_hz = self.nominal_hz * (1.0 - DROOP * slip)
+        self._govern(slip, dt_s)
         self._set_energised(True)
+
+    def _island_need(self, draw_kw: float) -> float:
+        """What formers must give on top of their setpoints, kW; sets the losses."""
+        demand_kw = self.demand_mean_kw - self.shed_mean_kw
+        flow_kw = demand_kw + sum(site.load_mean_kw for site in self.sites)
+        self.losses_mean_kw = self._loss_per_kw * flow_kw * flow_kw
+        return demand_kw + draw_kw + self.losses_mean_kw
+
+    def _must_kw(self, need_kw: float) -> float:
+        """Least that keeps the bus up: everything where load is shed in steps, kW.
+
+        Elsewhere end-users outside transfer arrangements go short one by one.
+        """
+        if self.switchgear is not None:
+            return need_kw
+        if self.energised:
+            return need_kw - self.demand_mean_kw
+        return sum(site.load_mean_kw for site in self.sites)
+
+    def _govern(self, slip: float, dt_s: float) -> None:
+        """Droop; with switchgear the leading former then brings the frequency back.
+
+        While the synchroniser seeks, it is held a little ahead of the utility's.
+        """
+        gear = self.switchgear
+        if gear is None:
+            self.frequency_hz = self.nominal_hz * (1.0 - DROOP * slip)
+            return
+        self._trim += (slip - self._trim) * (1.0 - math.exp(-dt_s / ISOCHRONOUS_S))
+        base_hz = self.nominal_hz
+        if gear.synchronising and self.utility_live:
+            base_hz = self.utility_hz + SLIP_HZ
+        self.frequency_hz = base_hz * (1.0 - DROOP * (slip - self._trim))
 
     def _formers(self, dt_s: float) -> list[Former]:
         formers: list[Former] = []

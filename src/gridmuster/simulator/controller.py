@@ -7,7 +7,9 @@ oil_pressure_kpa, coolant_c, starter_battery_v, fuel_level, fuel_used, run_h, st
 failed_starts, produced_kwh, alarm_bits``. Inverters: ``mode, state, power_kw, available_kw,
 frequency_hz, voltage_pu, produced_kwh, absorbed_kwh, alarm_bits`` and, for stores,
 ``energy_kwh``. Panels: ``utility_ok, frequency_hz, voltage_pu, supply, poi_kw, backup_load_kw,
-bridge_kwh, alarm_bits``. Meters: ``power_kw, energy_kwh``.
+bridge_kwh, alarm_bits``. Meters: ``power_kw, energy_kwh``. Switchgear: ``coupling_closed,
+coupling_open, utility_pu, utility_hz, bus_pu, bus_hz, synchroniser, permitted``, and for each of
+its load steps ``step_<k>_closed, step_<k>_kw``.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from gridmuster.simulator.instrument import Instrument
 from gridmuster.simulator.kernel import NEVER_MS, Kernel
 from gridmuster.simulator.machine import Machine
 from gridmuster.simulator.scenario import (
+    BreakerStuck,
     ClockSkew,
     ControllerSilent,
     EmergencyAlert,
@@ -25,6 +26,7 @@ from gridmuster.simulator.scenario import (
     Moment,
     NotInAuto,
     SensorStuck,
+    SwitchgearSilent,
     Trip,
     UtilityOutage,
 )
@@ -131,6 +133,10 @@ class Happenings:
                 self._outage(event, begins)
             case IgnoresSetpoint(device=device):
                 self._machines[device].deaf = begins
+            case BreakerStuck(area=area) if (gear := self._areas[area].switchgear) is not None:
+                gear.stuck = begins
+            case SwitchgearSilent(area=area) if (gear := self._areas[area].switchgear) is not None:
+                gear.hush(begins)
             case NotInAuto(device=device):
                 self._machines[device].set_mode(Mode.MANUAL if begins else Mode.AUTO)
             case SensorStuck(controller=controller, point=point):
@@ -150,10 +156,7 @@ class Happenings:
 
     def _outage(self, event: UtilityOutage, begins: bool) -> None:
         if event.area is not None:
-            area = self._areas[event.area]
-            area.energised = not begins
-            for site in area.sites:
-                site.service_changed()
+            self._areas[event.area].set_utility(not begins)
         for site_id in event.sites:
             self._sites[site_id].set_outage(begins)
 

@@ -44,6 +44,8 @@ class MeterModel(Instrument):
         self.protected = user.behind_transfer
         self.first_kwh = environment.demand_kwh(index, kernel.now_ms)
         self.unserved_kwh = 0.0
+        #: Behind an open load step.
+        self.shed = False
         self._environment = environment
         self._kernel = kernel
         self._dice = stream(kernel.seed, "meter", user.id)
@@ -72,6 +74,8 @@ class MeterModel(Instrument):
         """Share of its demand that was served in the last step."""
         if self.protected:
             return self.site.served_share
+        if self.shed:
+            return 0.0
         return self.site.area.served_share
 
     def go_short(self, share: float, dt_h: float) -> None:
@@ -81,6 +85,16 @@ class MeterModel(Instrument):
         wanted_kwh = self._environment.demand_kwh(self.index, end_ms)
         wanted_kwh -= self._environment.demand_kwh(self.index, first_ms)
         self.unserved_kwh += share * wanted_kwh
+
+    def wanted_kw(self) -> float:
+        """What it wants now, kW."""
+        return self._environment.demand_kw(self.index, self._kernel.now_ms)
+
+    def wanted_kwh(self, first_ms: int, end_ms: int) -> float:
+        """What it wants over a time within the present quarter of an hour, kWh."""
+        return self._environment.demand_kwh(self.index, end_ms) - self._environment.demand_kwh(
+            self.index, first_ms
+        )
 
     def demand_kwh(self) -> float:
         """What it has wanted since the world began, kWh."""

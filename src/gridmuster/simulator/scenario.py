@@ -133,6 +133,20 @@ class IgnoresSetpoint(Span):
     device: FleetId
 
 
+class BreakerStuck(Span):
+    """An area's coupling breaker stays where it is, whatever it is asked."""
+
+    kind: Literal["breaker_stuck"] = "breaker_stuck"
+    area: FleetId
+
+
+class SwitchgearSilent(Span):
+    """An area's switchgear does not answer its gateway."""
+
+    kind: Literal["switchgear_silent"] = "switchgear_silent"
+    area: FleetId
+
+
 class NotInAuto(Span):
     """Somebody leaves a device's switch in manual."""
 
@@ -209,6 +223,8 @@ Event = Annotated[
     | UtilityOutage
     | IgnoresSetpoint
     | NotInAuto
+    | BreakerStuck
+    | SwitchgearSilent
     | SensorStuck
     | ClockSkew
     | LinkCut

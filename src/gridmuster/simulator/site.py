@@ -137,10 +137,14 @@ class SiteModel(Instrument):
     def inverter_bus_live(self, inverter: Machine) -> bool:
         """Whether an inverter has a bus to follow (or may form one)."""
         forming = isinstance(inverter, StoreModel) and inverter.grid_forming
+        gear = self.area.switchgear
+        if gear is not None and inverter.id in gear.formers:
+            return self._former_allowed(inverter)
         if self.healthy:
-            return self.kernel.now_ms >= self.enter_at_ms or (forming and self.area.islanded)
+            lives = forming and self.area.islanded and gear is None
+            return lives or self.kernel.now_ms >= self.enter_at_ms
         if forming:
-            return self.local or (self.area.islanded and not self.outage)
+            return self.local or (self.area.islanded and gear is None and not self.outage)
         return False
 
     def carries_local(self, generator: GeneratorModel) -> bool:
@@ -151,9 +155,21 @@ class SiteModel(Instrument):
         """Whether its synchronising relay may close it onto the utility's bus."""
         if not (generator.inverter_coupled or self.transfer.engine_may_export):
             return False
-        if self.area.islanded and generator.grid_forming:
+        gear = self.area.switchgear
+        if gear is not None and generator.id in gear.formers:
+            return self._former_allowed(generator)
+        if self.area.islanded and generator.grid_forming and gear is None:
             return not self.outage and not self.local
         return self.healthy and self.kernel.now_ms >= self.enter_at_ms
+
+    def _former_allowed(self, former: Machine) -> bool:
+        """Whether a former of the area may be on its bus; a dead one takes the permission."""
+        gear = self.area.switchgear
+        if gear is None or self.outage or self.local:
+            return False
+        if not self.area.energised:
+            return gear.permits(former.id)
+        return self.area.islanded or self.kernel.now_ms >= self.enter_at_ms
 
     def bus_of(self, machine: Machine) -> tuple[float, float]:
         """Frequency, Hz, and voltage, per unit, of the bus a device is on."""

@@ -13,7 +13,8 @@ class AreaTruth:
     produced - absorbed + import - export + bridge = demand - unserved + losses + auxiliary.
     ``auxiliary_kwh`` is what stores draw in standby and bridge batteries take to fill;
     ``bridge_kwh`` what bridge batteries gave to loads; ``over_limit_kwh`` what was imported or
-    exported beyond the connection's limits.
+    exported beyond the connection's limits. ``dead_line_closings`` counts how often something
+    closed onto the dead line of a utility.
     """
 
     demand_kwh: float
@@ -26,6 +27,7 @@ class AreaTruth:
     auxiliary_kwh: float
     bridge_kwh: float
     over_limit_kwh: float
+    dead_line_closings: int = 0
 
 
 @dataclass(frozen=True, slots=True)

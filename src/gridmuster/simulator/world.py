@@ -100,11 +100,16 @@ class World:
             self.meters[user.id] = meter
             (meter.site if user.behind_transfer else meter.site.area).meters.append(meter)
             self.controllers[f"meter.{user.id}"] = meter
+        gears: dict[str, Instrument] = {}
         for model in self.areas.values():
             model.wake_island()
+            if model.switchgear is not None:
+                model.switchgear.attach(self.meters)
+                self.controllers[f"switchgear.{model.id}"] = model.switchgear
+                gears[f"switchgear.{model.id}"] = model.switchgear
         panels = {f"panel.{site}": panel for site, panel in self.sites.items()}
         gauges = {f"meter.{user}": meter for user, meter in self.meters.items()}
-        return {**self.machines, **panels, **gauges}
+        return {**self.machines, **panels, **gauges, **gears}
 
     @property
     def now_ms(self) -> int:
@@ -264,7 +269,7 @@ class World:
         )
 
     def _area_truth(self, area: AreaModel) -> AreaTruth:
-        sites = area.sites
+        sites, gear = area.sites, area.switchgear
         machines = [machine for site in sites for machine in site.machines]
         meters = [meter for meter in self.meters.values() if meter.site.area is area]
         return AreaTruth(
@@ -278,6 +283,7 @@ class World:
             auxiliary_kwh=area.auxiliary_kwh,
             bridge_kwh=sum(site.bridged_kwh for site in sites),
             over_limit_kwh=area.over_limit_kwh,
+            dead_line_closings=0 if gear is None else gear.dead_line_closings,
         )
 
 

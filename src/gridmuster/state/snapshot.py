@@ -10,6 +10,8 @@ from gridmuster.signals import Alert, DeviceReading, GridSignal, Price, Quality,
 #: Alarm with which a site says that it serves itself: from the loss of the utility until it has
 #: gone back to it, some minutes after the utility itself is back.
 LOCAL_DUTY = "local_duty"
+#: Alarm with which the site beside an area's switchgear says that its sets carry the area.
+ISLAND_DUTY = "island_duty"
 
 
 def serves_itself(report: SiteReport) -> bool:
@@ -42,6 +44,11 @@ class SiteStatus:
     def in_outage(self) -> bool:
         """Whether the site last said that it serves itself, its utility being away or just back."""
         return self.report is not None and serves_itself(self.report)
+
+    @property
+    def carries_area(self) -> bool:
+        """Whether its sets carry an area's island, as its switchgear tells them to."""
+        return self.report is not None and ISLAND_DUTY in self.report.alarms
 
 
 @dataclass(frozen=True, slots=True)
