@@ -1,4 +1,4 @@
-"""A plant whose area can island: two engines and a battery at the coupling, homes, a pump, a tower."""
+"""A plant whose area can island: engines and a battery at the coupling, a town, a tower."""
 
 from __future__ import annotations
 

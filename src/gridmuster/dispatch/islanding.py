@@ -378,10 +378,12 @@ class _Step:
             return
         step = waiting[0]
         free_kw = out.able_kw - out.load_kw - step.power_kw
-        if free_kw < out.reserve_kw:
+        # What would be shed again at once is not taken up.
+        spare_kw = max(out.reserve_kw, (1.0 - SHED_SHARE) * out.able_kw)
+        if free_kw < spare_kw:
             memory.text = (
                 f"load step {step.id} waits: {max(free_kw, 0.0):.0f} kW would be left, "
-                f"{out.reserve_kw:.0f} kW must be"
+                f"{spare_kw:.0f} kW must be"
             )
             return
         memory.steps.append(step.id)
