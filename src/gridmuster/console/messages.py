@@ -20,6 +20,7 @@ from gridmuster.center.view import (
     CommandView,
     DecisionView,
     DeviceView,
+    IslandView,
     Mode,
     PlantView,
 )
@@ -77,6 +78,7 @@ class AreaRow(Struct, frozen=True):
     energised: bool
     quality: str
     rates: AreaRates | None = None
+    island: IslandView | None = None
 
 
 class ForecastRow(Struct, frozen=True):
@@ -231,6 +233,7 @@ def area_row(area: AreaView) -> AreaRow:
         area.energised,
         area.quality,
         area.rates,
+        area.island,
     )
 
 

@@ -122,7 +122,7 @@ def _why_no_former(device: Device, grid: Microgrid, book: Book) -> str:
     site = book.site_by_id.get(device.site)
     if not isinstance(device, Generator | Store) or not device.grid_forming:
         return f"a {device.type.value.replace('_', ' ')} follows a grid; it cannot form one"
-    if device.site != grid.site:
+    if grid.site in book.site_by_id and device.site != grid.site:
         return (
             f"it stands at {device.site}, whose gateway does not see the coupling breaker; there "
             "it can only join a live bus"
@@ -198,7 +198,9 @@ def _why_not_shed(name: str, users: dict[str, EndUser], owner: dict[str, str]) -
 def _kept(area: Area, grid: Microgrid, book: Book, report: Report) -> Iterator[Fault]:
     """The first former takes all that cannot be shed in one block, so one must be able to."""
     devices = {entry.part.id: entry.part for entry in book.devices}
-    largest_kw = max((devices[n].rated_kw for n in grid.formers if n in devices), default=0.0)
+    listed = [devices[name] for name in grid.formers if name in devices]
+    usable = [device for device in listed if not _why_no_former(device, grid, book)]
+    largest_kw = max((device.rated_kw for device in usable), default=0.0)
     sites = [entry.part for entry in book.sites_of.get(area.id, ())]
     load_kw = kept_kw(grid, book.end_users_in(area.id), sites)
     if largest_kw and load_kw > largest_kw:
