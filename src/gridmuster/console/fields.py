@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from gridmuster.console.islandfields import ISLAND_FIELDS
 from gridmuster.console.planfields import PLAN_FIELDS
 from gridmuster.console.pricefields import PRICE_FIELDS
 from gridmuster.console.reportfields import REPORT_FIELDS
 
 #: By ``Type.field``, or by ``field`` where it means the same everywhere.
 FIELDS: Final[dict[str, str]] = {
+    **ISLAND_FIELDS,
     **PLAN_FIELDS,
     **PRICE_FIELDS,
     **REPORT_FIELDS,
