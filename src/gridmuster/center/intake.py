@@ -40,7 +40,7 @@ from gridmuster.signals import (
     SiteReport,
 )
 from gridmuster.state.keeper import StateKeeper
-from gridmuster.state.snapshot import serves_itself
+from gridmuster.state.snapshot import ISLAND_DUTY, serves_itself
 
 
 class Intake:
@@ -145,7 +145,7 @@ class Intake:
         if not self._keeper.take_report(report, at_ms):
             self._state.counters.late += 1
             return
-        outage = serves_itself(report)
+        outage = serves_itself(report) or ISLAND_DUTY in report.alarms
         for reading in report.devices:
             device = self._generators.get(reading.device)
             if device is None:

@@ -13,6 +13,7 @@ at, what it tolerates, and which invariants cannot be seen in a journal.
 from __future__ import annotations
 
 from gridmuster.report.invariants.breaches import Breach, Breaches
+from gridmuster.report.invariants.coupling import CouplingChecks
 from gridmuster.report.invariants.letters import LetterChecks
 from gridmuster.report.invariants.measured import MeasuredChecks
 from gridmuster.report.invariants.ordered import OrderedChecks
@@ -36,6 +37,7 @@ class Checker:
         self._plant = Plant()
         self._measured = MeasuredChecks(self._plant, self.breaches)
         self._ordered = OrderedChecks(self._plant, self.breaches)
+        self._coupling = CouplingChecks(self.breaches)
         self._letters = LetterChecks(self._plant, self.breaches)
         self._sessions = SessionChecks(self._plant, self.breaches)
 
@@ -45,6 +47,7 @@ class Checker:
             if item.restarts:
                 self._measured.end()
                 self._letters.forget()
+                self._coupling.forget()
                 self._sessions.forget()
             self._plant.session(item.fleet, item.head.config, item.restarts)
             return
@@ -54,6 +57,7 @@ class Checker:
         for command in item.commands:
             self._letters.command(item.now_ms, command)
             self._ordered.command(item.now_ms, command)
+            self._coupling.command(item.now_ms, command)
 
     def end(self) -> None:
         """Judge what could only be judged when all is known."""
@@ -86,7 +90,8 @@ class Checker:
             return
         before, before_ms = site.report, site.at_ms
         site.hear(now_ms, at_ms, report)
-        outage = not report.utility_ok
+        # While its sets carry the area's island, the utility is away whatever its bus shows.
+        outage = not report.utility_ok or "island_duty" in report.alarms
         gap = before is not None and at_ms - before_ms > self._plant.settings.hold_ms
         for reading in report.devices:
             device = self._plant.devices.get(reading.device)
@@ -96,6 +101,7 @@ class Checker:
         self._sessions.fence(report.highest_fence, report.fence_holder)
         self._measured.report(at_ms, before, before_ms, site)
         self._letters.report(at_ms, site)
+        self._coupling.report(now_ms, at_ms, report)
 
     def _request(self, now_ms: int, request: OperatorRequest) -> None:
         """A person's wish excuses what the center then does with the devices in its scope."""
