@@ -9,8 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from gridmuster.cli.main import build
+from gridmuster.clock import local, parse_iso
+from gridmuster.fleet.devices import Every, Exercise, Generator
 from gridmuster.fleet.save import write_fleet
 from gridmuster.fleet.towers import generate_towers
+from gridmuster.report.compliance import report_compliance
 from gridmuster.report.yearly import report_year
 from gridmuster.runtime.replay import replay
 from gridmuster.runtime.year import YearOptions, run_year
@@ -29,6 +32,33 @@ def test_a_harsh_stretch_breaks_no_rule_and_replays(tmp_path: Path) -> None:
     assert report.starts >= 3
     assert set(plant.cycles) >= {4, 300}
     assert sum(step_s * count for step_s, count in plant.cycles.items()) == 20 * 3600
+    with Journal.open(str(path), read_only=True) as journal:
+        assert replay(journal).difference is None
+
+
+def test_the_center_exercises_its_sets_and_tells_what_that_was_worth(tmp_path: Path) -> None:
+    path = tmp_path / "year.journal"
+    fleet = generate_towers(2, 3)
+    daily = tuple(
+        device.model_copy(update={"exercise": Exercise(every=Every.DAY)})
+        for device in fleet.devices
+        if isinstance(device, Generator)
+    )
+    fleet = fleet.model_copy(update={"devices": daily})
+    run_year(YearOptions(fleet, 2025, 3, 36.0, path, 121), lambda _: None)
+    report, year = report_year(str(path))
+    assert report.invariant_violations == 0
+    assert year.exercises_met >= 2
+    assert year.exercises_unexplained == 0, year.words
+    found = report_compliance(str(path)).engines
+    runs = [entry for one in found for entry in one.exercise_log if entry.met]
+    assert len(runs) == year.exercises_met
+    for one in runs:
+        assert one.kwh > 0.0
+        assert one.worth_usd is not None
+        assert one.fixed_usd is not None
+        assert 7 <= local(parse_iso(one.from_), fleet.sites[0].time_zone).hour < 22
+    assert any("for exercise" in start.legal_basis for one in found for start in one.start_log)
     with Journal.open(str(path), read_only=True) as journal:
         assert replay(journal).difference is None
 

@@ -8,10 +8,12 @@ from gridmuster.center.memory import CoreState
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.hours import today_of
 from gridmuster.fleet.model import Fleet
-from gridmuster.programs.exercise import due_ms
+from gridmuster.programs.drills import Drills
+from gridmuster.programs.exercise import bank_due_ms, due_ms
 from gridmuster.programs.ledger import Account
 from gridmuster.safety import permits
 from gridmuster.signals import Purpose
+from gridmuster.units import Fuel
 
 
 class LimitAccount(Struct, frozen=True):
@@ -60,10 +62,12 @@ class StartView(Struct, frozen=True):
 
 
 class ExerciseAccount(Struct, frozen=True):
-    """An engine's schedule of exercise and when it is due; nobody starts it by itself yet.
+    """An engine's schedule of exercise, when it is due, and where its program placed it.
 
     ``last_ms``: end of the last run that counts, null when there was none since ``since_ms``, from
-    which the center has seen the engine.
+    which the center has seen the engine. ``program`` exercises it, empty when none does;
+    ``placed_ms`` is the begin of its next run, null while none is placed. ``bank_due_ms``: by when
+    a load-bank run is due, null when none is.
     """
 
     every: str
@@ -72,6 +76,9 @@ class ExerciseAccount(Struct, frozen=True):
     last_ms: int | None
     since_ms: int
     due_ms: int
+    program: str = ""
+    placed_ms: int | None = None
+    bank_due_ms: int | None = None
 
 
 class DeviceAccount(Struct, frozen=True):
@@ -131,14 +138,40 @@ def _exercise(device: Generator, fleet: Fleet, state: CoreState) -> ExerciseAcco
     if schedule is None or known is None:
         return None
     from_ms = known.since_ms if known.done_ms < 0 else known.done_ms
+    site = fleet.site_by_id[device.site]
+    program = program_of(fleet, device)
+    drills = Drills()
+    if program in state.programs.watches:
+        drills = state.programs.watches[program].drills
+    placed = drills.placed.get(device.id)
+    bank_ms = None
+    if device.fuel is Fuel.DIESEL:
+        bank_ms = bank_due_ms(known, drills.missed.get(device.id, -1), site.time_zone)
     return ExerciseAccount(
         every=schedule.every.value,
         minutes=schedule.minutes,
         load_share=schedule.load_share,
         last_ms=None if known.done_ms < 0 else known.done_ms,
         since_ms=known.since_ms,
-        due_ms=due_ms(schedule, from_ms, fleet.site_by_id[device.site].time_zone),
+        due_ms=due_ms(schedule, from_ms, site.time_zone),
+        program=program,
+        placed_ms=None if placed is None else placed.from_ms,
+        bank_due_ms=bank_ms,
     )
+
+
+def program_of(fleet: Fleet, device: Generator) -> str:
+    """Id of the program that exercises an engine: the first of its area that reaches it.
+
+    Args:
+        fleet: the fleet.
+        device: the engine.
+    """
+    site = fleet.site_by_id[device.site]
+    for program in fleet.area_by_id[site.area].programs.exercise:
+        if program.reaches(site.feeder, site.tags):
+            return program.id
+    return ""
 
 
 def _permit(device: Generator, fleet: Fleet, state: CoreState, now_ms: int) -> PermitAccount:

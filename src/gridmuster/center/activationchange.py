@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
 from msgspec import structs
 
 from gridmuster.center.activationmemory import ActivationMemory, Called, Running
 from gridmuster.safety.herding import SPREAD_S, stagger_s
-from gridmuster.signals import DeviceReading
+from gridmuster.signals import Activation, DeviceReading, Purpose
 from gridmuster.units import MS_PER_HOUR, MS_PER_S
 
 #: Spread of starts and of returns for each set that is called, s; at most that of invariant 12.
@@ -77,6 +77,38 @@ def surrender(one: Running, keep_kw: float, wanted_kw: float) -> list[Called]:
             left_kw -= called.kw
             given.append(called)
     return given
+
+
+def yields(one: Running, wish: Activation) -> bool:
+    """Whether an activation's sets may go to another: a set that is only exercised may.
+
+    Args:
+        one: whose sets they are.
+        wish: who wants them.
+    """
+    return one.wish.purpose is Purpose.EXERCISE and wish.purpose is not Purpose.EXERCISE
+
+
+def take_over(memory: ActivationMemory, one: Running, devices: Container[str]) -> set[str]:
+    """Take sets that an activation calls from those that yield them.
+
+    Args:
+        memory: of all activations.
+        one: who calls them.
+        devices: what it calls.
+
+    Returns:
+        The sets that were taken.
+    """
+    taken = set()
+    for other in memory.running.values():
+        if other.id == one.id or not yields(other, one.wish):
+            continue
+        for called in other.live():
+            if called.device in devices:
+                called.lost = GIVEN
+                taken.add(called.device)
+    return taken
 
 
 def count(one: Running, readings: Mapping[str, DeviceReading], now_ms: int) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import structs
 
-from gridmuster.center.activationchange import SPREAD_EACH_S, count, end_at
+from gridmuster.center.activationchange import SPREAD_EACH_S, count, end_at, take_over, yields
 from gridmuster.center.activationmemory import ActivationMemory, Called, Hold, Running
 from gridmuster.center.calls import ON_STATES
 from gridmuster.center.candidates import CandidateBook, Known, lead_s
@@ -71,6 +71,7 @@ class ActivationDesk:
         self._fleet = fleet
         self.memory = memory
         self._book = CandidateBook(fleet, sources)
+        self.costs = sources.costs
         shares = parse(fleet.objective)
         self._weights = weights_of({name: getattr(shares, key) for name, key in NAMES.items()})
         self._asked: list[OperatorRequest] = []
@@ -135,7 +136,8 @@ class ActivationDesk:
         sites = sites_in(self._fleet, request.scope, request.target, wish)
         if not sites:
             return "no site of the fleet is in what was asked for"
-        candidates, excluded = self._book.judge(sites, wish, known, self._taken(wish))
+        taken = self._taken(wish) | self._beside(request.scope, request.target)
+        candidates, excluded = self._book.judge(sites, wish, known, taken)
         if not candidates and not excluded:
             return f"none of the {len(sites)} site(s) asked for has a set that can be started"
         return select(
@@ -168,8 +170,17 @@ class ActivationDesk:
             called.device: f"called by activation {one.id}"
             for one in self.memory.running.values()
             if one.wish.from_ms < wish.until_ms and wish.from_ms < one.wish.until_ms
+            if not yields(one, wish)
             for called in one.live()
         }
+
+    def _beside(self, scope: Scope, target: str) -> dict[str, str]:
+        """The other sets of a site of which one set is asked for."""
+        if scope is not Scope.DEVICE or target not in self._fleet.device_by_id:
+            return {}
+        site = self._fleet.device_by_id[target].site
+        others = (one.id for one in self._fleet.devices_of_site[site] if one.id != target)
+        return dict.fromkeys(others, f"only {target} was asked for")
 
     def look(self, known: Known) -> list[tuple[OperatorRequest, str]]:
         """Settle what was asked, follow what is under way, and work out who is held on.
@@ -239,9 +250,10 @@ class ActivationDesk:
         known = {called.device for called in one.live()}
         new = [chosen for chosen in found.chosen if chosen.device not in known]
         spread_s = min(SPREAD_EACH_S * len(new), SPREAD_S)
+        yielded = take_over(self.memory, one, {chosen.device for chosen in new})
         for k, chosen in enumerate(new):
             device = self._generator(chosen.device)
-            handed = chosen.device in self.handed
+            handed = chosen.device in self.handed or (chosen.on and chosen.device in yielded)
             early_ms = one.wish.from_ms - int((lead_s(device) + spread_s) * MS_PER_S)
             wait_ms = int(stagger_s(chosen.device, spread_s, one.id) * MS_PER_S)
             one.sets.append(
@@ -326,6 +338,7 @@ class ActivationDesk:
         one.searched_ms = known.now_ms
         taken = {called.device: "called" for called in one.live()} | self._taken(wish)
         taken |= dict.fromkeys(one.failed, "failed in this activation")
+        taken |= self._beside(*_where(one))
         sites = sites_in(self._fleet, *_where(one), wish)
         others, _ = self._book.judge(sites, wish, known, taken)
         found = select(

@@ -15,12 +15,14 @@ from gridmuster.center.activationchange import adjust, finish, surrender
 from gridmuster.center.activationmemory import Running
 from gridmuster.center.activations import ActivationDesk
 from gridmuster.center.candidates import Known
+from gridmuster.center.drillengines import EngineBook
 from gridmuster.center.planmemory import PlanMemory
 from gridmuster.center.programmemory import Asked, ProgramMemory
 from gridmuster.fleet.model import Area, Fleet, limit_of
 from gridmuster.fleet.programs import CoincidentPeak, Peak
 from gridmuster.programs.asking import Sensed, Watch, asks, declared
 from gridmuster.programs.coincident import heard
+from gridmuster.programs.drills import Engine
 from gridmuster.programs.events import MOST_EVENTS, admit, hears
 from gridmuster.programs.request import LEAST_KW, PERSON_PRIORITY, Grant, Request, ahead, order_of
 from gridmuster.signals import Action, Activation, OperatorRequest, Price, Scope
@@ -63,6 +65,7 @@ class ProgramDesk:
         self._planning = planning
         self.memory = memory
         self._activations = activations
+        self._engines = EngineBook(fleet, activations.costs, planning)
         self._programs = fleet.program_by_id
         self._ended: list[tuple[Running, float]] = []
         for name in [name for name in memory.watches if name not in self._programs]:
@@ -129,7 +132,7 @@ class ProgramDesk:
         """
         if not self._programs and not self.memory.asked:
             return []
-        requests = self._requests(known.snapshot)
+        requests = self._requests(known)
         self._ended = []
         keys = {request.key for request in requests}
         for key in [key for key in self.memory.asked if key not in keys]:
@@ -151,8 +154,9 @@ class ProgramDesk:
         self._hand_over(mine)
         return [settled for grant in mine for settled in self._follow(grant, known)]
 
-    def _requests(self, snapshot: Snapshot) -> list[Request]:
+    def _requests(self, known: Known) -> list[Request]:
         found: list[Request] = []
+        snapshot = known.snapshot
         for area in self._fleet.areas:
             status = snapshot.areas[area.id]
             grid = status.grid if status.grid_fresh else None
@@ -169,11 +173,24 @@ class ProgramDesk:
                 price_now(status.price, snapshot.now_ms),
                 {one.id: self._load_kw(one, area, net_kw, snapshot) for one in peaks},
                 {name: kw for name, kw in limits_kw.items() if kw is not None},
+                self._engines.worth(area.id, status.price) if area.programs.exercise else None,
+                self._due_in(area, known),
+                known.ledger.exercised,
             )
             for program in area.programs.all:
                 watch = self.memory.watches.setdefault(program.id, Watch())
                 found += asks(program, watch, sensed)
         return sorted(found, key=order_of)
+
+    def _due_in(self, area: Area, known: Known) -> dict[str, list[Engine]]:
+        """The engines of an area's exercise programs that are to be looked over now."""
+        found = {}
+        for program in area.programs.exercise:
+            watch = self.memory.watches.setdefault(program.id, Watch())
+            engines = self._engines.engines(program, watch.drills, known)
+            if engines is not None:
+                found[program.id] = engines
+        return found
 
     def _load_kw(self, program: Peak, area: Area, net_kw: float, snapshot: Snapshot) -> float:
         """What a peak program watches, kW: its feeder's meters, or the area's with its forecast."""
@@ -334,8 +351,8 @@ def _order(name: str, request: Request, power_kw: float, now_ms: int) -> Operato
         f"program {request.program}",
         ROLE,
         Action.ACTIVATE,
-        Scope.AREA,
-        request.area,
+        Scope.DEVICE if request.device else Scope.AREA,
+        request.device or request.area,
         now_ms,
         power_kw,
         request.until_ms,

@@ -5,6 +5,7 @@ What each of them does with what it hears is in `gridmuster.programs`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -16,6 +17,14 @@ from gridmuster.starts import LocalNeed
 RUN_S = 1800
 
 
+def _priority(default: int) -> int:
+    """The field of a program's place in the order, with its usual value."""
+    found: int = Field(
+        default=default, ge=0, le=99, description="of requests at one time the highest comes first"
+    )
+    return found
+
+
 class Program(Part):
     """What every program has: its place in the order, and whom it calls."""
 
@@ -24,9 +33,7 @@ class Program(Part):
     thresholds: ClassVar[tuple[tuple[str, str, bool], ...]] = ()
 
     id: FleetId
-    priority: int = Field(
-        default=50, ge=0, le=99, description="of requests at one time the highest comes first"
-    )
+    priority: int = _priority(50)
     probability: float = Field(
         default=0.95, ge=0.5, le=0.9999, description="how sure the power must be, fraction"
     )
@@ -35,6 +42,10 @@ class Program(Part):
     light_load: bool = Field(
         default=True, description="whether sets may run below their least load (wet stacking)"
     )
+
+    def reaches(self, feeder: str | None, tags: Sequence[str]) -> bool:
+        """Whether a site of the area, by its feeder and tags, is one of those it calls."""
+        return self.feeder in (None, feeder) and (not self.tag or self.tag in tags)
 
 
 class Conditions(Part):
@@ -68,9 +79,7 @@ class GridAlert(Program):
 
     kind: ClassVar[str] = "grid_alert"
 
-    priority: int = Field(
-        default=90, ge=0, le=99, description="of requests at one time the highest comes first"
-    )
+    priority: int = _priority(90)
     eea1_kw: float = Field(default=0.0, ge=0, description="asked at EEA1, kW; 0: nothing")
     eea2_kw: float = Field(default=0.0, ge=0, description="asked at EEA2, kW; 0: as at EEA1")
     eea3_kw: float = Field(default=0.0, ge=0, description="asked at EEA3, kW; 0: as at EEA2")
@@ -89,9 +98,7 @@ class Frequency(Program):
     kind: ClassVar[str] = "frequency"
     thresholds = (("below_hz", "recover_hz", True),)
 
-    priority: int = Field(
-        default=80, ge=0, le=99, description="of requests at one time the highest comes first"
-    )
+    priority: int = _priority(80)
     power_kw: float = Field(gt=0, description="asked, kW")
     below_hz: float = Field(gt=0, description="asks when the frequency is below this, Hz")
     recover_hz: float = Field(gt=0, description="ends when it is above this again, Hz")
@@ -106,9 +113,7 @@ class Reserve(Program):
     kind: ClassVar[str] = "reserve"
     thresholds = (("below_mw", "recover_mw", True),)
 
-    priority: int = Field(
-        default=70, ge=0, le=99, description="of requests at one time the highest comes first"
-    )
+    priority: int = _priority(70)
     power_kw: float = Field(gt=0, description="asked, kW")
     below_mw: float = Field(gt=0, description="asks when the reserve is below this, MW")
     recover_mw: float = Field(gt=0, description="ends when it is above this again, MW")
@@ -123,9 +128,7 @@ class Webhook(Program):
 
     kind: ClassVar[str] = "webhook"
 
-    priority: int = Field(
-        default=60, ge=0, le=99, description="of requests at one time the highest comes first"
-    )
+    priority: int = _priority(60)
     power_kw: float = Field(gt=0, description="most that is asked, kW")
     purpose: Literal["demand", "emergency_alert"] = Field(
         default="demand", description="legal basis of its starts"
@@ -143,9 +146,7 @@ class OpenAdr(Program):
 
     kind: ClassVar[str] = "openadr"
 
-    priority: int = Field(
-        default=60, ge=0, le=99, description="of requests at one time the highest comes first"
-    )
+    priority: int = _priority(60)
     power_kw: float = Field(gt=0, description="most that is asked, kW")
     vtn_url: str = Field(description="the VTN's address, like https://vtn.example/openadr3/3.0.1")
     ven_name: str = Field(min_length=1, max_length=128, description="the center's name there")
@@ -183,9 +184,7 @@ class Peak(Program):
     kind: ClassVar[str] = "peak"
     thresholds = (("start_fraction", "stop_fraction", False),)
 
-    priority: int = Field(
-        default=50, ge=0, le=99, description="of requests at one time the highest comes first"
-    )
+    priority: int = _priority(50)
     power_kw: float = Field(gt=0, description="asked, kW")
     limit_kw: float | None = Field(
         default=None, gt=0, description="the limit, kW; None: the feeder's, or the area's import's"
@@ -209,9 +208,7 @@ class CoincidentPeak(Program):
 
     kind: ClassVar[str] = "coincident_peak"
 
-    priority: int = Field(
-        default=40, ge=0, le=99, description="of requests at one time the highest comes first"
-    )
+    priority: int = _priority(40)
     power_kw: float = Field(gt=0, description="asked, kW")
     time_zone: str = Field(default="America/Chicago", description="IANA zone of the system's days")
     from_hour: int = Field(default=15, ge=0, le=23, description="local hour at which it begins")
@@ -240,15 +237,51 @@ class PriceRun(Program):
 
     kind: ClassVar[str] = "price"
 
-    priority: int = Field(
-        default=20, ge=0, le=99, description="of requests at one time the highest comes first"
-    )
+    priority: int = _priority(20)
     classes: tuple[PriceClass, ...] = Field(
         min_length=1, description="classes of sites with their thresholds"
     )
     delay_s: float = Field(default=0.0, ge=0, description="how long it must be above, s")
     recover_s: float = Field(default=600.0, ge=0, description="how long it must be back, s")
     run_s: int = Field(default=RUN_S, ge=0, description="least length of a call, s")
+
+
+class Curfew(Part):
+    """Hours of the day in which no exercise may run, for noise or for neighbours."""
+
+    from_hour: int = Field(ge=0, le=23, description="local hour of the site at which it begins")
+    until_hour: int = Field(
+        ge=1, le=24, description="local hour at which it ends; at most from_hour: of the next day"
+    )
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
+        default=("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+        description="days on which it begins",
+    )
+
+
+class Exercising(Program):
+    """Runs for the engines' own sake, each in its period's hours in which energy is worth most."""
+
+    kind: ClassVar[str] = "exercise"
+
+    priority: int = _priority(10)
+    probability: float = Field(
+        default=0.5, ge=0.5, le=0.9999, description="how sure the power must be, fraction"
+    )
+    curfews: tuple[Curfew, ...] = Field(
+        default=(Curfew(from_hour=22, until_hour=7),),
+        description="when no engine may be exercised; its cool-down counts",
+    )
+    early_share: float = Field(
+        default=0.3, gt=0, le=0.9, description="how early a run may come, share of its period"
+    )
+    spare_share: float = Field(
+        default=0.1, ge=0, lt=0.9, description="what is kept for further tries, share of the period"
+    )
+    most_at_once: int = Field(
+        default=20, ge=1, le=90, description="most engines that begin in one quarter of an hour"
+    )
+    apart_s: int = Field(default=20, ge=0, le=900, description="least time between two begins, s")
 
 
 class Programs(Part):
@@ -275,6 +308,9 @@ class Programs(Part):
         default=(), description="power on days that may hold the system's monthly peak"
     )
     price: tuple[PriceRun, ...] = Field(default=(), description="power when the price is high")
+    exercise: tuple[Exercising, ...] = Field(
+        default=(), description="runs for the engines' own sake, placed in dear hours"
+    )
 
     @property
     def all(self) -> tuple[Program, ...]:
@@ -288,4 +324,5 @@ class Programs(Part):
             *self.peak,
             *self.coincident_peak,
             *self.price,
+            *self.exercise,
         )

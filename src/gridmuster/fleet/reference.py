@@ -77,6 +77,8 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]]
     ("Each of `coincident_peak`", programs.CoincidentPeak, programs.Program),
     ("Each of `price`", programs.PriceRun, programs.Program),
     ("Each of `classes` of a price program", programs.PriceClass, None),
+    ("Each of `exercise` of `programs`", programs.Exercising, programs.Program),
+    ("Each of `curfews`", programs.Curfew, None),
     ("`conditions` of a program", programs.Conditions, None),
     ("`line` of one piece", LineString, None),
     ("`line` of several pieces", MultiLineString, None),

@@ -12,6 +12,7 @@ from gridmuster.fleet.devices import Permit, PermitClass
 from gridmuster.fleet.generate import CITY_LATITUDE, CITY_LONGITUDE, LOSS_FRACTION
 from gridmuster.fleet.model import Area, Connection, Fleet, LoadClass, Transfer, TransferKind
 from gridmuster.fleet.profiles import hourly_demand_kw
+from gridmuster.fleet.programs import Exercising, Programs
 from gridmuster.fleet.quarter import TOWER_OWNERS, Quarter, Role, non_emergency
 from gridmuster.fleet.wires import wire
 from gridmuster.units import Fuel
@@ -35,8 +36,8 @@ def generate_towers(sites: int, seed: int) -> Fleet:
 
     Three quarters stand behind a transfer switch with an emergency-class diesel that carries
     the shelter at 40 to 70 % of its rating; a quarter may send out what its set makes. Everybody
-    promises 24 h and is exercised every month. Nobody has sun, wind or a store: such a fleet does
-    nothing at all until something happens.
+    promises 24 h and is exercised every month by a program of its area. Nobody has sun, wind or a
+    store: but for exercises such a fleet does nothing at all until something happens.
 
     Args:
         sites: how many towers, >= 1.
@@ -117,4 +118,5 @@ def _area(quarter: Quarter) -> Area:
         ),
         loss_fraction=LOSS_FRACTION,
         feeders=feeders,
+        programs=Programs(exercise=(Exercising(id=f"{quarter.id}-exercise"),)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from msgspec import Struct, field, structs
 
 from gridmuster.fleet.programs import (
     CoincidentPeak,
+    Exercising,
     Frequency,
     GridAlert,
     OpenAdr,
@@ -20,9 +21,12 @@ from gridmuster.fleet.programs import (
     Webhook,
 )
 from gridmuster.programs.coincident import called_with, window_of
+from gridmuster.programs.drills import Drills, Engine, keep, look
 from gridmuster.programs.events import Event, at_level, most_of
+from gridmuster.programs.exercise import Exercised
 from gridmuster.programs.latch import Latch, Trip, step
 from gridmuster.programs.peakdays import PeakDay
+from gridmuster.programs.placing import Worth
 from gridmuster.programs.request import LEAST_KW, Request
 from gridmuster.signals import Alert, Purpose
 from gridmuster.starts import LocalNeed
@@ -42,6 +46,9 @@ class Sensed(Struct, frozen=True):
         price_usd_per_mwh: of energy now, USD/MWh.
         load_kw: by program of the kind peak: the load it watches, kW.
         limit_kw: by program of the kind peak: the limit that is held against, kW.
+        worth: what energy is worth in the coming time.
+        engines: by program of the kind exercise, when it is to be looked over: its engines.
+        exercised: runs of engines with a schedule.
     """
 
     area: str
@@ -52,16 +59,20 @@ class Sensed(Struct, frozen=True):
     price_usd_per_mwh: float | None = None
     load_kw: Mapping[str, float] = {}
     limit_kw: Mapping[str, float] = {}
+    worth: Worth | None = None
+    engines: Mapping[str, Sequence[Engine]] = {}
+    exercised: Mapping[str, Exercised] = {}
 
 
 class Watch(Struct):
-    """What is remembered of one program: values, also by class of sites, events by id, and days."""
+    """What is remembered of one program: values, also by class, events by id, days, exercises."""
 
     latch: Latch = Latch()
     classes: dict[str, Latch] = field(default_factory=dict)
     days: list[PeakDay] = field(default_factory=list)
     called: list[date] = field(default_factory=list)
     events: dict[str, Event] = field(default_factory=dict)
+    drills: Drills = field(default_factory=Drills)
 
     def forget(self, now_ms: int) -> None:
         """Drop events that are over at this moment, ms."""
@@ -264,6 +275,29 @@ def _price(program: PriceRun, watch: Watch, sensed: Sensed) -> list[Request]:
     return found
 
 
+def _exercise(program: Exercising, watch: Watch, sensed: Sensed) -> list[Request]:
+    drills = watch.drills
+    keep(drills, sensed.exercised, sensed.now_ms)
+    engines = sensed.engines.get(program.id)
+    if engines is not None:
+        look(program, drills, engines, sensed.worth, sensed.now_ms)
+    return [
+        _request(
+            program,
+            sensed,
+            drill.power_kw,
+            (drill.from_ms, drill.until_ms),
+            Purpose.EXERCISE,
+            drill.text,
+            key=f"{program.id}/{device}",
+            sites=(drill.site,),
+            device=device,
+            apart=True,
+        )
+        for device, drill in drills.placed.items()
+    ]
+
+
 def _need(program: GridAlert | Webhook | OpenAdr) -> LocalNeed | None:
     return None if program.conditions is None else program.conditions.asserted
 
@@ -310,4 +344,5 @@ _KINDS: Final[dict[str, Callable[[Any, Watch, Sensed], list[Request]]]] = {
     Peak.kind: _peak,
     CoincidentPeak.kind: _coincident,
     PriceRun.kind: _price,
+    Exercising.kind: _exercise,
 }

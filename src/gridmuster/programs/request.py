@@ -49,6 +49,7 @@ class Request(Struct, frozen=True):
         probability: how sure the power must be, 0 to 1.
         light_load: whether sets may run below their least load.
         apart: wanted for the run's own sake; neither counts for others nor others for it.
+        device: only this device; empty: all.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Request(Struct, frozen=True):
     probability: float = 0.95
     light_load: bool = True
     apart: bool = False
+    device: str = ""
 
 
 class Grant(Struct, frozen=True):

@@ -68,8 +68,10 @@ class EngineYear(Struct, frozen=True):
     wrote down for the run (empty: none, as for a run that a site decided before it was seen).
     ``counted_h`` is what counts against the permit: all but real outages. ``used_before_h`` is the
     fleet file's ``hours_used_h``, in the year of the engine's first head; ``cap_h`` and ``left_h``
-    are None where there is no cap. ``nox_kg`` is None where the fleet file has no rate of it
-    (``operation.emissions``, pollutant ``nox``).
+    are None where there is no cap. ``exercise_worth_usd`` is what the energy of exercises was worth
+    when they ran, ``exercise_fixed_usd`` at a fixed time, both of the runs for which both are
+    known; ``load_bank_last`` and ``load_bank_due`` are as of the journal's end, empty: none.
+    ``nox_kg`` is None where the fleet file has no rate of it (``operation.emissions``, ``nox``).
     """
 
     year: int
@@ -96,6 +98,11 @@ class EngineYear(Struct, frozen=True):
     exercise_log: tuple[ExerciseEntry, ...]
     exercises_met: int
     exercises_missed: int
+    exercise_kwh: float
+    exercise_worth_usd: float
+    exercise_fixed_usd: float
+    load_bank_last: str
+    load_bank_due: str
 
 
 class Compliance(Struct, frozen=True):
@@ -200,6 +207,7 @@ class ComplianceBook:
             self._session(item)
             return
         self._now_ms = item.now_ms
+        self._drills.cycle(item)
         for at_ms, report in (*item.late_reports, *item.reports):
             key = (report.at_ms, report.sequence)
             if self._reports.take(item.now_ms, report.site, key, at_ms, report):
@@ -300,6 +308,12 @@ class ComplianceBook:
         cap = cap_h(device.permit)
         fuel = after.fuel - before.fuel
         drills = self._drills.of_year(device.id, year)
+        bank = self._drills.load_bank(device.id)
+        priced = [
+            (one.worth_usd, one.fixed_usd)
+            for one in drills
+            if one.worth_usd is not None and one.fixed_usd is not None
+        ]
         return EngineYear(
             year=year,
             device=device.id,
@@ -325,6 +339,11 @@ class ComplianceBook:
             exercise_log=drills,
             exercises_met=sum(one.met for one in drills),
             exercises_missed=sum(not one.met for one in drills),
+            exercise_kwh=round(sum(one.kwh for one in drills), DIGITS),
+            exercise_worth_usd=round(sum(worth for worth, _ in priced), DIGITS),
+            exercise_fixed_usd=round(sum(fixed for _, fixed in priced), DIGITS),
+            load_bank_last=bank.last,
+            load_bank_due=bank.due,
         )
 
 

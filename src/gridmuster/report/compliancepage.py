@@ -76,6 +76,7 @@ def _section(one: EngineYear) -> str:
         ("NOx", "not known" if one.nox_kg is None else f"{one.nox_kg:,.2f} kg"),
         ("starts, failed", f"{one.starts}, {one.failed_starts}"),
         ("exercise", _drills(one) or "none due"),
+        ("load-bank run due", one.load_bank_due or "none"),
     )
     hours = [
         (by, name or "not recorded", f"{hours_h:,.2f}")
@@ -87,7 +88,14 @@ def _section(one: EngineYear) -> str:
         for s in one.start_log
     ]
     drills = [
-        (d.due, "met" if d.met else "missed", d.from_ or "", d.until or "")
+        (
+            d.due,
+            "met" if d.met else "missed",
+            d.from_ or "",
+            d.until or "",
+            "" if d.worth_usd is None else f"{d.worth_usd:,.2f}",
+            "" if d.met else d.why or "no reason found",
+        )
         for d in one.exercise_log
     ]
     parts = [
@@ -98,7 +106,7 @@ def _section(one: EngineYear) -> str:
         _listed(
             "Starts", ("at", "why", "legal basis", "asked by", "limits", "next in line"), starts
         ),
-        _listed("Exercise", ("due", "", "from", "until"), drills),
+        _listed("Exercise", ("due", "", "from", "until", "worth, USD", "why not"), drills, (4,)),
         "</section>",
     ]
     return "\n".join(part for part in parts if part)

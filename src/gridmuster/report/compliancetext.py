@@ -12,6 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from gridmuster.report.compliance import Compliance, EngineYear, StartEntry
+from gridmuster.report.drills import ExerciseEntry
+from gridmuster.report.drillworth import FIXED_HOUR
 from gridmuster.starts import LocalNeed
 
 #: Columns of `engines.csv`; each as in `EngineYear`.
@@ -31,6 +33,12 @@ START_COLUMNS: Final = (
     "runner_up",
     "asked_by",
     "limits",
+)
+#: Columns of `exercises.csv`.
+EXERCISE_COLUMNS: Final = (
+    "year",
+    "device",
+    *(name.rstrip("_") for name in ExerciseEntry.__struct_fields__),
 )
 #: A spreadsheet takes text that begins so for a formula.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -65,9 +73,9 @@ def compliance_tables(found: Compliance) -> dict[str, str]:
             (_start_row(one, start) for one in engines for start in one.start_log),
         ),
         "exercises.csv": csv_text(
-            ("year", "device", "due", "met", "from", "until"),
+            EXERCISE_COLUMNS,
             (
-                (one.year, one.device, entry.due, entry.met, entry.from_, entry.until)
+                (one.year, one.device, *msgspec.structs.astuple(entry))
                 for one in engines
                 for entry in one.exercise_log
             ),
@@ -138,6 +146,34 @@ def render_compliance(found: Compliance) -> RenderableType:
         )
     quiet = len(found.engines) - len(shown)
     lines: list[RenderableType] = [f"{found.fleet}   {found.since} to {found.until}", "", table]
+    lines += exercise_lines(found)
     if quiet:
         lines += ["", f"{quiet} more did not run and were not due for exercise"]
     return Group(*lines)
+
+
+def exercise_lines(found: Compliance) -> list[str]:
+    """What came of exercises, in words: met, missed and why, what placing them recovered."""
+    engines = found.engines
+    met, missed = (
+        sum(getattr(one, name) for one in engines) for name in ("exercises_met", "exercises_missed")
+    )
+    if not met + missed:
+        return []
+    worth_usd = sum(one.exercise_worth_usd for one in engines)
+    fixed_usd = sum(one.exercise_fixed_usd for one in engines)
+    kwh = sum(one.exercise_kwh for one in engines)
+    lines = ["", f"exercises: {met:,} of {met + missed:,} met, {kwh:,.0f} kWh"]
+    if worth_usd or fixed_usd:
+        lines[-1] += (
+            f" worth {worth_usd:,.2f} USD when they ran; at {FIXED_HOUR}:00 on workdays of the "
+            f"same months {fixed_usd:,.2f} USD: {worth_usd - fixed_usd:,.2f} USD recovered"
+        )
+    lines += [
+        f"missed: {one.device}, due {entry.due}: {entry.why or 'no reason found'}"
+        for one in engines
+        for entry in one.exercise_log
+        if not entry.met
+    ]
+    due = {one.device: one.load_bank_due for one in engines if one.load_bank_due}
+    return [*lines, *(f"load-bank run: {name}, due {at}" for name, at in due.items())]

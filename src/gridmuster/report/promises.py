@@ -13,22 +13,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from gridmuster.clock import iso, parse_iso
+from gridmuster.clock import iso
 from gridmuster.fleet.devices import Generator
 from gridmuster.fleet.model import Fleet, Site
 from gridmuster.report.drills import DrillBook
-from gridmuster.report.invariants.plant import FAILED, fuel_kept
+from gridmuster.report.invariants.plant import fuel_kept
 from gridmuster.report.reordering import Straightener
 from gridmuster.report.source import Cycle, Session
-from gridmuster.signals import (
-    DeviceReading,
-    DeviceState,
-    Order,
-    Purpose,
-    SiteCommand,
-    SiteReport,
-    SwitchMode,
-)
+from gridmuster.signals import DeviceReading, DeviceState, SiteReport
 from gridmuster.units import MS_PER_HOUR
 
 #: An outage's fuel must be back within this time of its end, h: a lorry's longest way of two days,
@@ -36,10 +28,6 @@ from gridmuster.units import MS_PER_HOUR
 RESTORE_H: Final = 72.0
 #: A gauge may be off by this share of the tank.
 GAUGE_SHARE: Final = 0.01
-#: A reason is noted again after this time, ms; a missed exercise is explained by what is noted in
-#: the longest period before its date.
-REASON_EVERY_MS: Final = 6 * MS_PER_HOUR
-PERIOD_MS: Final = 31 * 24 * MS_PER_HOUR
 #: A delivery is a rise by this share of the tank between two readings.
 DELIVERY_SHARE: Final = 0.02
 
@@ -105,8 +93,6 @@ class YearBook:
         self._reports: Straightener[SiteReport] = Straightener()
         self._tanks: dict[str, _Tank] = {}
         self._engines: dict[str, Generator] = {}
-        self._reasons: dict[str, list[tuple[int, str]]] = {}
-        self._asked: dict[str, tuple[int, bool]] = {}
         self._words: list[str] = []
         self._broken = 0
         self._deliveries = 0
@@ -119,8 +105,7 @@ class YearBook:
             self._reports.hold_ms = item.head.config.hold_ms
             return
         self._now_ms = now_ms = item.now_ms
-        for command in item.commands:
-            self._command(now_ms, command)
+        self._drills.cycle(item)
         for at_ms, report in (*item.late_reports, *item.reports):
             key = (report.at_ms, report.sequence)
             if self._reports.take(now_ms, report.site, key, at_ms, report):
@@ -140,10 +125,9 @@ class YearBook:
                     met += 1
                     continue
                 missed += 1
-                why = self._why(name, parse_iso(entry.due))
-                unexplained += not why
+                unexplained += not entry.why
                 self._words.append(
-                    f"{entry.due} {name}: exercise missed: {why or 'no reason found'}"
+                    f"{entry.due} {name}: exercise missed: {entry.why or 'no reason found'}"
                 )
         tanks = self._tanks.values()
         return YearFigures(
@@ -170,20 +154,12 @@ class YearBook:
             if device.tank is not None and device.grid_forming and site.autonomy_h:
                 self._tanks.setdefault(device.id, _Tank(site, device, floor))
 
-    def _command(self, now_ms: int, command: SiteCommand) -> None:
-        for setpoint in command.setpoints:
-            if setpoint.order is Order.RUN and setpoint.purpose is Purpose.EXERCISE:
-                self._asked[setpoint.device] = (now_ms, False)
-
     def _report(self, at_ms: int, report: SiteReport) -> None:
         self._drills.report(at_ms, report)
         for reading in report.devices:
             tank = self._tanks.get(reading.device)
             if tank is not None and reading.fuel_level is not None:
                 self._look(at_ms, reading, tank, outage=not report.utility_ok)
-            engine = self._engines.get(reading.device)
-            if engine is not None:
-                self._note(at_ms, reading, engine, outage=not report.utility_ok)
 
     def _look(self, at_ms: int, reading: DeviceReading, tank: _Tank, *, outage: bool) -> None:
         level = reading.fuel_level
@@ -221,37 +197,3 @@ class YearBook:
         tank.broken = True
         self._broken += 1
         self._words.append(f"{iso(at_ms)} {device}: promise broken: {text}")
-
-    def _note(self, at_ms: int, reading: DeviceReading, engine: Generator, *, outage: bool) -> None:
-        """Remember what may keep an engine from its exercise."""
-        if reading.state in FAILED:
-            self._reason(at_ms, reading.device, f"in fault ({', '.join(reading.alarms)})")
-        elif reading.mode not in (SwitchMode.AUTO, SwitchMode.UNKNOWN):
-            self._reason(at_ms, reading.device, f"switch in {reading.mode.value}")
-        elif reading.state is DeviceState.UNKNOWN:
-            self._reason(at_ms, reading.device, "its controller was silent")
-        elif outage:
-            self._reason(at_ms, reading.device, "its site was in an outage")
-        asked = self._asked.get(reading.device)
-        exercise = engine.exercise
-        if asked is None or exercise is None or reading.state is not DeviceState.RUNNING:
-            return
-        since_s = (at_ms - asked[0]) / 1000.0
-        load = reading.power_kw / engine.rated_kw
-        if since_s > 0 and 0.0 < load < exercise.load_share:
-            text = f"asked to run, its load of {load:.0%} was below {exercise.load_share:.0%}"
-            self._reason(at_ms, reading.device, text)
-
-    def _reason(self, at_ms: int, device: str, text: str) -> None:
-        noted = self._reasons.setdefault(device, [])
-        if noted and noted[-1][1] == text and at_ms - noted[-1][0] < REASON_EVERY_MS:
-            return
-        noted.append((at_ms, text))
-
-    def _why(self, device: str, due_ms: int) -> str:
-        found = [
-            f"{text} at {iso(at_ms)}"
-            for at_ms, text in self._reasons.get(device, ())
-            if due_ms - PERIOD_MS <= at_ms <= due_ms
-        ]
-        return found[-1] if found else ""

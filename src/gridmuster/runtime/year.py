@@ -84,7 +84,7 @@ def run_year(options: YearOptions, told: Callable[[PacedLockstep], None]) -> Pac
     scenario = year_scenario(fleet, start_ms, options.hours, seed, hardship)
     world = World(neglected(fleet, seed, hardship), start_ms, seed, scenario)
     people = People(world, fleet.sites[0].time_zone, options.seed)
-    staff = Staff(fleet, people, start_ms)
+    staff = Staff(fleet, people)
     clock = VirtualClock(start_ms)
     broker = MemoryBroker(clock, LinkFaults(lost=TELEMETRY_LOST), options.seed)
     end_ms = start_ms + int(options.hours * MS_PER_HOUR)
@@ -99,8 +99,7 @@ def run_year(options: YearOptions, told: Callable[[PacedLockstep], None]) -> Pac
                 plant.pace()
                 if whole_round(clock.now_ms()):
                     people.look(clock.now_ms())
-                    for frame in staff.look(clock.now_ms(), core):
-                        recorded.add(frame)
+                    staff.look(clock.now_ms(), core)
                 told(plant)
         finally:
             solver.close()
