@@ -45,6 +45,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "stores-on-price": price_decision.stores,
     "stores-five-minutes-late": price_decision.late,
     "engines-on-price": price_decision.engines,
+    "hybrids-on-price": price_decision.hybrids,
+    "sites-on-price": price_decision.sites,
     "peaks": peaks.run,
     "live": live.keep_up,
     "latency": live.latency,
