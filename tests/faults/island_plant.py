@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lockstep_plant import Plant
+from lockstep_plant import Plant, today
 
 from gridmuster.comms.memory import LinkFaults
 from gridmuster.fleet.devices import (
@@ -142,6 +142,10 @@ class IslandPlant(Plant):
     ) -> None:
         fleet = island_fleet(microgrid)
         super().__init__(folder, start, events, fleet=fleet, seed=seed, faults=faults)
+
+    def until(self, clock: str) -> None:
+        """Run until a local time of the default day, like 10:05 or 10:05:30."""
+        self.lockstep.run(today(clock[:5]) + int(clock[6:] or 0) * 1000)
 
     @property
     def gear(self) -> SwitchgearModel:

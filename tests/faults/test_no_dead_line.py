@@ -209,7 +209,7 @@ class Rig:
             self.apply(self.agent.receive(self.now_ms, frame), up)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(MOMENTS, min_size=5, max_size=25))
 def test_no_sequence_of_messages_closes_onto_a_dead_line(
     moments: list[tuple[bool, str, str, str, int, Switching | None]],

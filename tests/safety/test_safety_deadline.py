@@ -54,7 +54,8 @@ def test_nothing_closes_without_fresh_proof(wish: Switching, facts: LineFacts) -
     if part.former:
         assert fresh and seen and (seen.coupling, seen.bus) == ("open", "dead")
     if part.resynchronise:
-        assert fresh and seen and seen.utility == "live" and seen.bus in ("live", "dead")
+        assert fresh and seen and (seen.coupling, seen.utility) == ("open", "live")
+        assert seen.bus in ("live", "dead")
     if set(part.steps) - closed:
         assert fresh and seen and seen.bus == "live"
 

@@ -262,7 +262,11 @@ class _Step:
             memory.steps.append(waiting[0].id)
             memory.step_ms = self._now_ms
             self._note(f"load step {waiting[0].id} goes back to the utility")
-        elif not waiting and len(closed) == len(self._grid.steps):
+        elif (
+            not waiting
+            and len(closed) == len(self._grid.steps)
+            and self._waited(memory.step_ms, self._grid.stagger_s)
+        ):
             fresh = IslandMemory(state=memory.state, since_ms=memory.since_ms)
             for name in IslandMemory.__struct_fields__:
                 setattr(memory, name, getattr(fresh, name))

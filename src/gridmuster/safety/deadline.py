@@ -84,7 +84,7 @@ def may_form(facts: LineFacts) -> Allowed | Refused:
 
 
 def may_resynchronise(facts: LineFacts) -> Allowed | Refused:
-    """Whether the synchroniser may be asked: only with a utility seen healthy.
+    """Whether the synchroniser may be asked: with an open breaker and a utility seen healthy.
 
     Args:
         facts: what is known of the coupling.
@@ -92,6 +92,8 @@ def may_resynchronise(facts: LineFacts) -> Allowed | Refused:
     known = facts.known
     if known is None:
         return Refused(2, f"nothing known of the utility's line for {facts.age_s:.0f} s")
+    if known.coupling is not Contact.OPEN:
+        return Refused(2, f"coupling breaker {known.breaker} is {known.coupling.value}, not open")
     if known.utility is not Liveness.LIVE:
         return Refused(2, f"the utility's line is {known.utility.value}, not healthy")
     if known.bus not in (Liveness.LIVE, Liveness.DEAD):
