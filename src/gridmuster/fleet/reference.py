@@ -29,6 +29,7 @@ from gridmuster.fleet.devices import (
     Store,
     Tank,
 )
+from gridmuster.fleet.microgrid import LoadStep, Microgrid
 from gridmuster.fleet.model import (
     Area,
     Border,
@@ -80,6 +81,8 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...]]
     ("Each of `exercise` of `programs`", programs.Exercising, programs.Program),
     ("Each of `curfews`", programs.Curfew, None),
     ("`conditions` of a program", programs.Conditions, None),
+    ("`microgrid` of an area", Microgrid, None),
+    ("Each of `steps` of a microgrid", LoadStep, None),
     ("`line` of one piece", LineString, None),
     ("`line` of several pieces", MultiLineString, None),
     ("Each of `sites`", Site, None),
