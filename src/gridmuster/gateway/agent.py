@@ -98,6 +98,8 @@ class SiteAgent:
         station = self._station
         if station.alarms or station.supply or self._duty.phase is Phase.AWAY:
             return False
+        if self._gear is not None and not self._gear.settled:
+            return False
         for unit in station.units:
             if unit.target is not None or unit.on or unit.cap_kw is not None:
                 return False

@@ -114,6 +114,18 @@ class Switchgear:
             bus_pu=_three(reading.bus_pu),
         )
 
+    @property
+    def settled(self) -> bool:
+        """Whether the area is on the utility, all its load with it, and nothing is wished."""
+        reading = self.reading
+        return (
+            reading.coupling is Contact.CLOSED
+            and reading.utility is Liveness.LIVE
+            and reading.bus is Liveness.LIVE
+            and all(step.contact is Contact.CLOSED for step in reading.steps)
+            and (self._wish is None or self._read_ms >= self._expires_at_ms)
+        )
+
     def facts(self, now_ms: int) -> LineFacts:
         """What is known now, for the rules of closing."""
         age_s = math.inf if self._read_ms < 0 else (now_ms - self._read_ms) / MS_PER_S

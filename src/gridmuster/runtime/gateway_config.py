@@ -20,7 +20,7 @@ class GatewayFile(Part):
     controllers: dict[str, str] = Field(
         {},
         description="host:port or host:port/unit by controller: a device's id, panel.SITE, "
-        "meter.END_USER; overrides the fleet file",
+        "meter.END_USER, switchgear.AREA; overrides the fleet file",
     )
     controllers_file: str = Field("", description="JSON file of ports, as `twin` writes it")
     state_dir: str = Field("gateway-state", description="where what must survive a restart is kept")

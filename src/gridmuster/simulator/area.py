@@ -61,9 +61,7 @@ class AreaModel:
         self.energised = True
         self.utility_live = area.connection is not None
         self.utility_hz = nominal_hz
-        self.switchgear = (
-            None if area.microgrid is None else SwitchgearModel(self, area.microgrid, kernel)
-        )
+        self.switchgear = None if area.microgrid is None else SwitchgearModel(self, area.microgrid)
         self.frequency_hz = nominal_hz
         self.voltage_pu = 1.0
         self.alert = Alert.NONE

@@ -158,7 +158,9 @@ class SensorStuck(Span):
     """A point of a controller keeps its value."""
 
     kind: Literal["sensor_stuck"] = "sensor_stuck"
-    controller: str = Field(description="device id, panel.<site> or meter.<end-user>")
+    controller: str = Field(
+        description="device id, panel.<site>, meter.<end-user>, switchgear.<area>"
+    )
     point: str = Field(description="name of the point, like power_kw")
 
 

@@ -14,12 +14,12 @@ from gridmuster.fleet.microgrid import Microgrid
 from gridmuster.simulator.controller import AlarmBit
 from gridmuster.simulator.generator import GeneratorModel, Phase
 from gridmuster.simulator.instrument import Instrument
-from gridmuster.simulator.kernel import Kernel
 
 if TYPE_CHECKING:
     from gridmuster.simulator.area import AreaModel
     from gridmuster.simulator.machine import Machine
     from gridmuster.simulator.meters import MeterModel
+    from gridmuster.simulator.site import SiteModel
 
 #: Synchronising window by kVA of what is joined: Hz, per unit (IEEE 1547-2018, table 5).
 WINDOWS: Final = ((500.0, 0.3, 0.10), (1500.0, 0.2, 0.05), (math.inf, 0.1, 0.03))
@@ -48,13 +48,11 @@ class SwitchgearModel(Instrument):
     Args:
         area: the area.
         grid: the fleet's description.
-        kernel: the world's timekeeping.
     """
 
-    def __init__(self, area: AreaModel, grid: Microgrid, kernel: Kernel) -> None:
+    def __init__(self, area: AreaModel, grid: Microgrid) -> None:
         super().__init__()
         self.area = area
-        self.kernel = kernel
         self.formers = grid.formers
         self.steps = [StepSwitch(step.priority, step.end_users) for step in grid.steps]
         self.closed = True
@@ -111,16 +109,20 @@ class SwitchgearModel(Instrument):
         if step.closed is closed:
             return
         step.closed = closed
-        self.kernel.changes += 1
+        self._happened()
         for meter in step.meters:
             meter.shed = not closed
 
+    def _happened(self) -> list[SiteModel]:
+        """Something changed at the site beside it; returns that site."""
+        beside = [site for site in self.area.sites if site.id == self._site]
+        for site in beside:
+            site.happened()
+        return beside
+
     def _settle(self) -> None:
-        self.kernel.changes += 1
-        for site in self.area.sites:
-            if site.id == self._site:
-                site.happened()
-                site.settle()
+        for site in self._happened():
+            site.settle()
 
     # What it does by itself.
 
