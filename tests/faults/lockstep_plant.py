@@ -30,6 +30,7 @@ from gridmuster.signals import (
     decode,
     encode,
 )
+from gridmuster.simulator.market_data import PriceSeries
 from gridmuster.simulator.scenario import DEFAULT_START_MS, DEFAULT_ZONE, Event, Scenario
 from gridmuster.simulator.world import World
 from gridmuster.store.journal import Journal
@@ -79,13 +80,14 @@ class Plant:
         faults: LinkFaults | None = None,
         config: CenterConfig = COARSE,
         start_ms: int | None = None,
+        market: PriceSeries | None = None,
     ) -> None:
         self.fleet = fleet if fleet is not None else generate(12, 1)
         self.config = config
         self.folder = folder
         self.start_ms = today(start) if start_ms is None else start_ms
         self.scenario = scenario or Scenario(name="test", events=tuple(events))
-        self.world = World(self.fleet, self.start_ms, seed, self.scenario)
+        self.world = World(self.fleet, self.start_ms, seed, self.scenario, market=market)
         self.clock = VirtualClock(self.start_ms)
         self.solver = Solver(0)
         self.journals: dict[str, Journal] = {}

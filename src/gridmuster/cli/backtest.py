@@ -76,7 +76,8 @@ def backtest(
             typer.echo(f"error: cannot write {html}: {error.strerror}", err=True)
             raise typer.Exit(EXIT_BROKEN) from error
     if as_json:
-        typer.echo(json.dumps({**facts, **plain(found)}, indent=2))
+        notices = {name: [str(n) for n in one.notices] for name, one in histories.items()}
+        typer.echo(json.dumps({**facts, **plain(found), "notices": notices}, indent=2))
         return
     _print(found, facts)
     for history in histories.values():

@@ -7,11 +7,13 @@ expected to pay is held against it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
+from gridmuster.center.pricing import PricedView
 from gridmuster.center.view import AreaView, DeviceView, PlantView
 from gridmuster.clock import local
 from gridmuster.units import KWH_PER_MWH, MS_PER_S
@@ -22,7 +24,11 @@ SOON: Final = 4
 
 
 class PriceClass(Struct, frozen=True):
-    """Generators of one type: from which price they start, and why they run or wait."""
+    """Devices of one type: from which price they start or give, and why they do or wait.
+
+    Of stores the prices are those above which they give, and ``charge_below_usd_per_mwh`` the
+    highest below which one charges.
+    """
 
     type: str
     devices: int
@@ -31,6 +37,7 @@ class PriceClass(Struct, frozen=True):
     from_usd_per_mwh: float | None
     to_usd_per_mwh: float | None
     why: str
+    charge_below_usd_per_mwh: float | None = None
 
 
 class Outlook(Struct, frozen=True):
@@ -63,7 +70,10 @@ def outlook(view: PlantView, areas: Sequence[AreaView]) -> Outlook:
 
 
 def price_classes(
-    devices: Sequence[DeviceView], merit_usd_per_kwh: Mapping[str, float], ahead: Outlook
+    devices: Sequence[DeviceView],
+    merit_usd_per_kwh: Mapping[str, float],
+    ahead: Outlook,
+    priced: Mapping[str, PricedView] | None = None,
 ) -> list[PriceClass]:
     """Thresholds and reasons by type, the cheapest first.
 
@@ -71,7 +81,9 @@ def price_classes(
         devices: those of an area, or all.
         merit_usd_per_kwh: short-run cost by generator that may meet demand.
         ahead: what the market pays.
+        priced: what devices do for the price, by id, where that was chosen.
     """
+    chosen = {} if priced is None else priced
     costs: dict[str, list[tuple[float, bool]]] = {}
     barred: dict[str, int] = {}
     for device in devices:
@@ -89,15 +101,52 @@ def price_classes(
             barred.get(kind, 0),
             round(min(sets)[0], 2),
             round(max(sets)[0], 2),
-            why(sets, ahead),
+            _chosen(kind, devices, chosen) or why(sets, ahead),
         )
         for kind, sets in costs.items()
     ]
+    found += _stores(devices, chosen)
     found.sort(key=lambda one: (one.from_usd_per_mwh or 0.0, one.type))
     for kind, count in sorted(barred.items()):
         if kind not in costs:
             text = "wait for an outage or a declared emergency: their permits forbid more"
             found.append(PriceClass(kind, 0, 0, count, None, None, text))
+    return found
+
+
+def _chosen(kind: str, devices: Sequence[DeviceView], priced: Mapping[str, PricedView]) -> str:
+    """What the sets of a type do for the price by what starts gain; empty: that was not told."""
+    mine = [priced[one.id] for one in devices if one.type == kind and one.id in priced]
+    runs = [one for one in mine if one.runs]
+    waits = [one for one in mine if not one.runs]
+    said = []
+    if runs:
+        said.append(f"{len(runs)} run for the price: {runs[0].why}")
+    if waits:
+        least = -math.inf
+        nearest = max(
+            waits, key=lambda one: least if one.gain_usd_per_mw is None else one.gain_usd_per_mw
+        )
+        said.append(f"{len(waits)} wait: {nearest.why}")
+    return "; ".join(said)
+
+
+def _stores(devices: Sequence[DeviceView], priced: Mapping[str, PricedView]) -> list[PriceClass]:
+    """Stores by type: above which prices they give, below which they charge."""
+    kinds: dict[str, list[PricedView]] = {}
+    for device in devices:
+        one = priced.get(device.id)
+        if one is not None and one.sell_above_usd_per_mwh is not None:
+            kinds.setdefault(device.type, []).append(one)
+    found = []
+    for kind, stores in kinds.items():
+        give = [one.sell_above_usd_per_mwh or 0.0 for one in stores]
+        take = max(one.buy_below_usd_per_mwh or 0.0 for one in stores)
+        on = sum(one.runs for one in stores)
+        acting = next((one for one in stores if one.runs), stores[0])
+        text = f"{on} give, {len(stores) - on} charge or wait: {acting.why}"
+        low, high = round(min(give), 2), round(max(give), 2)
+        found.append(PriceClass(kind, len(stores), on, 0, low, high, text, round(take, 2)))
     return found
 
 

@@ -21,12 +21,21 @@ PRICE_FIELDS: Final[dict[str, str]] = {
     "at_least_s": "how long it must be exceeded without a break, s",
     "within_s": "from the issue on within which time that must come, s",
     "ScarcityChance.probability": "how likely that is, 0 to 1",
-    "classes": "classes of generators: from which price they start, and why they run or wait",
+    "classes": "classes of generators and stores: from which price they act, and why they do not",
     "PriceClass.devices": "how many of them may run to meet demand or for a price",
-    "PriceClass.on": "how many of those are on or starting",
+    "PriceClass.on": "how many of those are on or starting; of stores: give",
     "PriceClass.barred": "how many more there are whose permits forbid it",
     "from_usd_per_mwh": "price from which the cheapest of them pays, USD/MWh: fuel, service, wear "
     "and the start over its shortest run; null: none may run",
     "to_usd_per_mwh": "price from which the dearest of them pays, USD/MWh; null: none may run",
+    "charge_below_usd_per_mwh": "stores: highest price below which one charges, USD/MWh; null: "
+    "none is a store",
+    "priced": "devices that act on the price, by id: what they do and why",
+    "PricedView.runs": "whether it runs or gives because of the price",
+    "buy_below_usd_per_mwh": "stores: charges at prices below this, USD/MWh; null: no store",
+    "sell_above_usd_per_mwh": "stores: gives at prices above this, USD/MWh; null: no store",
+    "gain_usd_per_mw": "engines that wait: what a start is expected to gain, USD per MW of rated "
+    "power; null: not known",
+    "PricedView.why": "why, in words",
     "why": "why they run or wait, in words",
 }

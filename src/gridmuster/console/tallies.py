@@ -147,7 +147,7 @@ def tally(view: PlantView, area: str, merit_usd_per_kwh: Mapping[str, float]) ->
     ]
     areas = [one for one in view.areas if not area or one.id == area]
     devices = [device for device in view.devices if not area or device.area == area]
-    classes = price_classes(devices, merit_usd_per_kwh, outlook(view, areas))
+    classes = price_classes(devices, merit_usd_per_kwh, outlook(view, areas), view.priced)
     return Tallies(view.at_ms, area, rows, _told(steps), classes)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gridmuster.forecast.market.heard import Heard
+from gridmuster.forecast.market.history import MarketHistory
 from gridmuster.planning.worth.appraisal import (
     Kinds,
     Learnt,
@@ -57,11 +58,11 @@ class WorthRoom:
         self.past.hear(job.heard)
         if job.kinds is None:
             return self.tell(job.now_ms, job.area)
-        now_ms = job.now_ms - self.base.shift_ms
         history = self.past.seen()
+        start_ms = self._begun(history, job.now_ms - self.base.shift_ms)
         step_s = history.column(finest(history)).step_s
         late_s = [(one.known_ms - one.start_ms) / MS_PER_S for one in self.past.heard[-LATEST:]]
-        now = learn_kinds(history, job.kinds, now_ms, delay_of(late_s, step_s))
+        now = learn_kinds(history, job.kinds, start_ms, delay_of(late_s, step_s))
         self.learnt = joined(self.learnt, now)
         return None
 
@@ -71,9 +72,7 @@ class WorthRoom:
         if learnt is None:
             return None
         history = self.past.seen()
-        own = history.column(finest(history))
-        issue_ms = now_ms - shift_ms
-        start_ms = issue_ms - (issue_ms - own.start_ms) % own.step_ms
+        start_ms = self._begun(history, now_ms - shift_ms)
         step_s, stores, engines = told_now(history, learnt, start_ms)
         return PriceWorth(
             area=area,
@@ -85,3 +84,9 @@ class WorthRoom:
             stores=stores,
             engines=engines,
         )
+
+    @staticmethod
+    def _begun(history: MarketHistory, at_ms: int) -> int:
+        """Beginning of the interval that holds an instant, ms."""
+        own = history.column(finest(history))
+        return at_ms - (at_ms - own.start_ms) % own.step_ms

@@ -32,6 +32,8 @@ LEAP = 7.0
 #: Median of one price of a place against another's.
 DISCORD = 4.0
 MONTH_MS = 30 * MS_PER_DAY
+#: Rows without value at an end of a file that are told of: more than what is published ahead.
+LONG_END_MS = 3 * MS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ class _Laid:
             revisions = Revisions(
                 number[later][by_time], told[later][by_time], known[later][by_time]
             )
+        self._check_ends(start_ms[~good], origin, int(begun[-1]), notices)
         self._check_gaps(grid, origin, notices)
         if is_price(self.name, unit):
             self._check_prices(grid, origin, notices)
@@ -258,6 +261,20 @@ class _Laid:
             kind = "repeated"
         notices.append(Notice(self.name, kind, len(again), int(begun[again[0]]), text))
         return ~first
+
+    def _check_ends(
+        self, empty_ms: Ints, first_ms: int, last_ms: int, notices: list[Notice]
+    ) -> None:
+        """Tell of days at the ends of a file in which the quantity has no value."""
+        for when, at_ms in (
+            ("before its first", np.sort(empty_ms[empty_ms < first_ms])),
+            ("after its last", np.sort(empty_ms[empty_ms > last_ms])),
+        ):
+            if len(at_ms) * self.step_ms > LONG_END_MS:
+                text = f"rows without value {when}, from {iso(int(at_ms[0]))}: it ends there"
+                if when.startswith("before"):
+                    text = f"rows without value {when}: it begins at {iso(first_ms)}"
+                notices.append(Notice(self.name, "gap", len(at_ms), int(at_ms[0]), text))
 
     def _check_gaps(self, grid: Floats, origin: int, notices: list[Notice]) -> None:
         missing = np.isnan(grid)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridmuster.errors import PlanningError
 from gridmuster.forecast.market.asking import Asks
@@ -37,6 +38,8 @@ QUARTER_MS: Final = MS_PER_HOUR // 4
 #: Days whose issues give the band, and the time between two of them: every hour comes in turn.
 BAND_DAYS: Final = 120
 BAND_EVERY_MS: Final = 7 * MS_PER_HOUR + QUARTER_MS
+#: Hours before and after a lead whose misses count with its own.
+AROUND_H: Final = 2
 #: Fewest days of history to speak of a band.
 FEWEST_DAYS: Final = 75
 LEVELS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -55,6 +58,7 @@ class Standing:
         trees: of the departure and of the size of the miss.
         learnt: sizes and percentiles of misses.
         watch: the chance of persistent scarcity; None where there was none to learn from.
+        trusted: by lead, whether the trees lately did better than what is published.
     """
 
     trained_ms: int
@@ -62,6 +66,7 @@ class Standing:
     trees: Fitted
     learnt: Learnt
     watch: Watch | None
+    trusted: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +123,50 @@ def teach(
         trees = fit(seen, TARGET, asks, known, issue_ms, settings or Boosting())
     if trees is None:
         raise PlanningError(f"{history.area}: too few prices were known to learn from")
-    members = np.stack([given.points[len(early) :], known.reference[len(early) :]])
-    told = Given(("trees", "reference"), members, given.scales[len(early) :], DIRECT_POWER)
-    learnt = Calibrator(seen, TARGET, late, told).learn(issue_ms)
-    return Standing(
-        issue_ms, tuple(seen.columns), trees, learnt, _watch(seen, issue_ms, limit_usd_per_mwh)
-    )
+    points, reference = given.points[len(early) :], known.reference[len(early) :]
+    scales = given.scales[len(early) :]
+    calibrator = Calibrator(seen, TARGET, late, _given(points, reference, scales))
+    learnt = calibrator.learn(issue_ms)
+    known_by = calibrator.known_ms <= issue_ms
+    missed = np.abs(np.stack([calibrator.points, reference]) - calibrator.outcome)
+    trusted = trusted_leads(_leads(late), np.where(known_by, missed, np.nan))
+    if not trusted.all():
+        points = np.where(trusted[_leads(late)], points, reference)
+        learnt = Calibrator(seen, TARGET, late, _given(points, reference, scales)).learn(issue_ms)
+    watch = _watch(seen, issue_ms, limit_usd_per_mwh)
+    return Standing(issue_ms, tuple(seen.columns), trees, learnt, watch, trusted)
+
+
+def _given(points: Floats, reference: Floats, scales: Floats) -> Given:
+    return Given(("trees", "reference"), np.stack([points, reference]), scales, DIRECT_POWER)
+
+
+def _leads(asks: Asks) -> Ints:
+    """Whole hours from the hour of the issue to the one asked for."""
+    return (asks.start_ms - asks.issue_ms // MS_PER_HOUR * MS_PER_HOUR) // MS_PER_HOUR
+
+
+def trusted_leads(leads: Ints, missed: Floats) -> NDArray[np.bool_]:
+    """At which leads a forecast did no worse than what is published, leads around it counted in.
+
+    Args:
+        leads: of rows, h.
+        missed: size of the miss of the forecast and of what is published, ``(2, rows)``;
+            not-a-number where the outcome is not known.
+
+    Returns:
+        For each lead told; all beyond the first stretch that is worse are not trusted, since a
+        forecast knows less the further it looks. Without outcomes all are.
+    """
+    both = np.isfinite(missed).all(axis=0)
+    count = np.bincount(leads[both], minlength=HOURS)[:HOURS].astype(np.float64)
+    sums = [np.bincount(leads[both], row[both], HOURS)[:HOURS] for row in missed]
+    window = np.ones(2 * AROUND_H + 1)
+    many = np.convolve(count, window, "same")
+    own, published = (np.convolve(one, window, "same") for one in sums)
+    worse = (many > 0) & (own > published)
+    first = int(np.argmax(worse)) if worse.any() else HOURS
+    return np.asarray(np.arange(HOURS) < first)
 
 
 def say(history: MarketHistory, standing: Standing, issue_ms: int) -> Saying:
@@ -143,8 +186,9 @@ def say(history: MarketHistory, standing: Standing, issue_ms: int) -> Saying:
     asks = _whole(np.array([issue_ms], np.int64))
     known = features(seen, TARGET, asks)
     points = known.reference + standing.trees.middle(known.matrix)
+    points = np.where(standing.trusted[_leads(asks)], points, known.reference)
     scales = np.exp(standing.trees.size(known.matrix))
-    given = Given(("trees", "reference"), np.stack([points, known.reference]), scales, DIRECT_POWER)
+    given = _given(points, known.reference, scales)
     percentiles = Calibrator(seen, TARGET, asks, given).tell(standing.learnt, issue_ms)
     quantiles = percentiles[[round(100 * level) - 1 for level in LEVELS]]
     if not np.isfinite(quantiles).all():
