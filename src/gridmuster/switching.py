@@ -77,9 +77,10 @@ class SwitchgearReading(Struct, frozen=True, omit_defaults=True):
 class Switching(Struct, frozen=True, omit_defaults=True):
     """What an area's switchgear is asked: a wished state, so that repeating it changes nothing.
 
-    ``island`` asks for the coupling breaker to be open. ``former`` may close onto the bus while it
-    is dead, ``sets`` run while the area is an island. ``steps`` are the load steps that shall be
-    closed, all others open. ``resynchronise`` asks the synchroniser to close when it sees fit.
+    ``island`` asks for the coupling breaker to be open while the utility is away. ``former`` may
+    close onto the bus while it is dead, ``sets`` run while the area is an island. ``steps`` are the
+    load steps that shall be closed, all others open. ``resynchronise`` asks the synchroniser to
+    close when it sees fit.
     """
 
     island: bool = False

@@ -179,13 +179,15 @@ class Switchgear:
             self._move_steps(part, now_ms, out)
 
     def _open_when_lost(self, wish: Switching | None, now_ms: int, out: AgentOutput) -> None:
-        """Open the coupling when the utility is away, or when that is wished; say if it sticks."""
+        """Open the coupling when the utility is away for good, or away and that is wished."""
         lost = self.reading.utility is Liveness.DEAD
         if not lost:
             self._lost_ms = -1
         elif self._lost_ms < 0:
             self._lost_ms = now_ms
-        wanted = wish is not None and wish.island and not wish.resynchronise
+        away = self.reading.utility is not Liveness.LIVE
+        # A wish may cross with the synchroniser's closing; a coupling to a living utility stays.
+        wanted = wish is not None and wish.island and away
         due = lost and now_ms - self._lost_ms >= LOSS_S * MS_PER_S
         if self.reading.coupling is Contact.OPEN or not (wanted or due):
             self._opening_ms = -1
