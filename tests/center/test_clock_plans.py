@@ -19,7 +19,7 @@ from gridmuster.signals import DeviceReading, DeviceState
 from gridmuster.state.snapshot import Snapshot
 
 START = "2026-07-15T06:00:00-05:00"
-LIMITS = PlanLimits(gap=1e-3, time_limit_s=20.0)
+LIMITS = PlanLimits(gap=2e-2, time_limit_s=20.0)
 QUIET = {"from_hour": 22, "until_hour": 7, "run_h": 1.5, "starts": 1}
 HOUR_MS = 3_600_000
 

@@ -32,6 +32,8 @@ DISPATCH_S = 10.0
 ROOT_RISE = 5e-6
 #: A plan must be this much cheaper to count as better, USD.
 LEAST_GAIN_USD = 1e-6
+#: Gap in USD that always counts as none.
+CLOSE_USD = 0.01
 #: Dives in the order in which they are tried.
 STYLES = (Style(False, 4), Style(False, 10), Style(True, 10))
 #: Open on-off decisions that are few.
@@ -50,6 +52,12 @@ class AreaPlan:
     status: str
     prices: Floats
     energy_values: Floats
+
+
+def status_of(cost_usd: float, bound_usd: float, limits: PlanLimits) -> str:
+    """Whether a plan is as close to its bound as was asked: ``optimal``, else ``time_limit``."""
+    close = cost_usd - bound_usd <= max(limits.gap * abs(cost_usd), CLOSE_USD)
+    return "optimal" if close else "time_limit"
 
 
 class AreaSearch:

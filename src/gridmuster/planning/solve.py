@@ -10,17 +10,17 @@ from msgspec import structs
 from gridmuster.clock import stopwatch_s
 from gridmuster.planning.ample import broken, without_ample
 from gridmuster.planning.areawise import AreaTask, all_groups, share, tasks, whole
+from gridmuster.planning.capped import plan_capped, suits_capped
 from gridmuster.planning.decomposition.areas import plan_area, suits
 from gridmuster.planning.linear import Floats
+from gridmuster.planning.loosened import plan_loosened, suits_loosened
 from gridmuster.planning.objectives import costs
 from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
 from gridmuster.planning.risk import assess_plan
-from gridmuster.planning.search import AreaPlan, AreaSearch
+from gridmuster.planning.search import CLOSE_USD, AreaPlan, AreaSearch
 from gridmuster.planning.solution import Proof, answer
 from gridmuster.planning.validation import check, check_limits
 
-#: Gap in USD that always counts as none.
-ABSOLUTE_GAP_USD = 0.01
 #: From worst to best.
 STATUSES = ("fallback", "time_limit", "optimal")
 
@@ -46,7 +46,8 @@ def solve(
         limits: how long and how well to solve; the defaults of `PlanLimits` if None.
         previous: an earlier answer for about the same fleet, whose on and off is a first guess.
         method: the exact model or the price decomposition; by itself each area takes the latter
-            when it has `decomposition.areas.MANY` devices and nothing that is not modelled there.
+            when it has `decomposition.areas.MANY` devices, and only what is modelled there or can
+            be left out of its bound (`loosened`) or priced (`capped`).
 
     Returns:
         A plan, always; ``status`` says how it was found and ``gap`` how good it surely is.
@@ -83,7 +84,11 @@ def _solve(
         if task.area in large:
             left_s = max(watch_s + limits.time_limit_s - stopwatch_s(), 0.0)
             fair_s = left_s * _devices(task) / waiting
-            plans[task.area] = plan_area(task, limits, fair_s, previous)
+            plan_part = plan_loosened if method is Method.AUTO else plan_area
+            if task.problem.emission_caps:
+                plans[task.area] = plan_capped(task, limits, fair_s, previous, plan_part)
+            else:
+                plans[task.area] = plan_part(task, limits, fair_s, previous)
             waiting -= _devices(task)
     searches = [
         AreaSearch(task, limits, previous, watch_s + limits.time_limit_s)
@@ -93,13 +98,13 @@ def _solve(
     for search in searches:
         search.relax()
     bounds = {search.task.area: abs(search.bound_usd) for search in searches}
-    allowance = max(limits.gap * sum(bounds.values()), ABSOLUTE_GAP_USD)
+    allowance = max(limits.gap * sum(bounds.values()), CLOSE_USD)
     # Easy areas first: what they leave of the gap and the time goes to the hard ones.
     for search in sorted(searches, key=lambda one: (one.fractional, one.task.area)):
         area = search.task.area
         others = [bounds[one.task.area] for one in searches if one.task.area not in plans]
         fair = share(allowance, [bounds[area], sum(others) - bounds[area]])[0]
-        plans[area] = search.run(max(fair, ABSOLUTE_GAP_USD))
+        plans[area] = search.run(max(fair, CLOSE_USD))
         allowance -= plans[area].objective_usd - plans[area].bound_usd
     found = [(task, plans[task.area]) for task in parts]
     plan = whole(problem, [(task, one.schedule) for task, one in found])
@@ -113,7 +118,9 @@ def _devices(task: AreaTask) -> int:
 
 
 def _is_for_decomposition(task: AreaTask, method: Method) -> bool:
-    return method is Method.DECOMPOSITION or (method is Method.AUTO and suits(task))
+    if method is Method.AUTO:
+        return suits(task) or suits_capped(task) or suits_loosened(task)
+    return method is Method.DECOMPOSITION
 
 
 def _proof(found: list[tuple[AreaTask, AreaPlan]], large: set[int], seconds: float) -> Proof:

@@ -13,7 +13,7 @@ from gridmuster.planning.decomposition.store_kernels import energy_worths
 from gridmuster.planning.decomposition.system import Prices
 from gridmuster.planning.problem import PlanLimits, PlanSolution
 from gridmuster.planning.schedule import weighted_usd
-from gridmuster.planning.search import AreaPlan
+from gridmuster.planning.search import AreaPlan, status_of
 
 #: Devices of an area from which on the decomposition is taken when nobody says which.
 MANY = 1500
@@ -55,7 +55,6 @@ def plan_area(
     schedule = schedule_of(task, answer.plan)
     objective = weighted_usd(task.problem, task.costs, schedule)
     bound = proven(answer.bound_usd + constant, objective)
-    close = objective - bound <= max(limits.gap * abs(objective), 0.01)
     values = np.zeros(answer.plan.store_kwh.shape)
     energy_worths(
         fleet.stores, answer.plan.prices.energy - answer.plan.prices.reserve, fleet.step_h,
@@ -65,7 +64,7 @@ def plan_area(
         schedule=schedule,
         objective_usd=objective,
         bound_usd=bound,
-        status="optimal" if close else "time_limit",
+        status=status_of(objective, bound, limits),
         prices=answer.plan.prices.energy[None, :],
         energy_values=values,
     )
