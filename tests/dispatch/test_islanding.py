@@ -176,6 +176,12 @@ def test_what_is_not_known_changes_nothing(seen: SwitchgearReading | None) -> No
     assert (site.memory.steps, site.memory.sets) == before
 
 
+def test_contacts_that_contradict_each_other_are_told_of_before_they_matter() -> None:
+    out = decide(microgrid(), 50.0, reading("unknown"), [], IslandMemory(), 1_000)
+    assert set(out.troubles) == {"contacts"}
+    assert (out.state, out.wish) == ("unknown", None)
+
+
 def test_the_lowest_priority_is_shed_first_and_restored_last() -> None:
     site = Site(microgrid())
     site.run(300)

@@ -31,6 +31,7 @@ HOLD_H: Final = 1.0 / 6.0
 #: How grave each trouble is, and what a person can do.
 TROUBLES: Final[dict[str, tuple[Severity, str]]] = {
     "unknown": (Severity.CRITICAL, "check the switchgear's cable, its gateway and its link"),
+    "contacts": (Severity.WARNING, "have the breaker's contacts checked at the site"),
     "stuck": (Severity.CRITICAL, "send someone to open the breaker by hand"),
     "no_former": (Severity.CRITICAL, "send someone to the sets, or a mobile set"),
     "refused": (Severity.WARNING, "compare the switchgear's contacts with its position"),

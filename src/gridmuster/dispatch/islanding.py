@@ -206,6 +206,11 @@ class _Step:
         memory, out = self._memory, self._out
         self._turn()
         if self._known is None or out.state is IslandState.UNKNOWN:
+            if self._known is not None and self._known.coupling is Contact.UNKNOWN:
+                out.troubles["contacts"] = (
+                    f"the contacts of breaker {self._known.breaker} do not say whether it is open; "
+                    "the area could not be formed behind it"
+                )
             if memory.active:
                 out.troubles["unknown"] = (
                     "the coupling's state is not known; nothing is closed, what runs goes on"
