@@ -145,7 +145,8 @@ def store_programme(stores, i: int, energy, step_h: float) -> float:
         (40, 24, 3, False, 0.2),
         (60, 12, 4, True, 0.05),
         (400, 24, 5, False, 0.005),
-        (400, 24, 6, True, 0.008),
+        (400, 24, 6, True, 0.005),
+        (300, 24, 1, True, 0.003),
         (300, 96, 7, True, 0.01),
     ],
 )
@@ -153,7 +154,7 @@ def test_plans_of_mixed_fleets_are_feasible_and_cost_what_is_said(
     devices: int, intervals: int, seed: int, tanks: bool, gap: float
 ) -> None:
     fleet = generate(MixedFleet(devices, intervals, seed, tanks))
-    answer = solve_fleet(fleet, FleetLimits(gap=gap, time_limit_s=20.0, threads=1))
+    answer = solve_fleet(fleet, FleetLimits(gap=gap, time_limit_s=60.0, threads=1))
     assert fleet_check.faults(fleet, answer.plan) == []
     assert answer.bound_usd <= answer.plan.cost_usd
     assert answer.gap <= gap

@@ -40,6 +40,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Answers of groups from ``first_group`` on; from 0 on they are everybody's, and a bound."""
+
+    asked: Sequence[Asked]
+    first_group: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Raised:
     """What the search found: the best bound and its prices, all that was asked, the last mix."""
 
@@ -82,10 +90,17 @@ def fleet_bound(pricer: Asks, system: System, prices: Prices) -> tuple[float, An
     adds up to no more than any plan costs. What rounding could add is taken off.
     """
     answers = pricer.at(prices.energy, prices.reserve)
-    step_h = pricer.order.fleet.step_h
+    return bound_of(answers, system, prices, pricer.order.fleet.step_h), answers
+
+
+def bound_of(answers: Answers, system: System, prices: Prices, step_h: float) -> float:
+    """The bound behind every device's answers to prices, USD; see `fleet_bound`.
+
+    Answers are the devices' own: they hold whatever the system asks of them.
+    """
     rest, size = system_bound(system, prices, step_h)
     total = float(answers.bound_usd.sum()) + rest
-    return total - ROUNDING * (answers.magnitude_usd + size), answers
+    return total - ROUNDING * (answers.magnitude_usd + size)
 
 
 def proven(bound_usd: float, cost_usd: float) -> float:
@@ -111,7 +126,7 @@ def raise_bound(
     first: Prices,
     search: Search,
     left_s: Callable[[], float],
-    known: Sequence[Asked] = (),
+    known: Known | None = None,
 ) -> Raised:
     """Look for the prices of the greatest bound.
 
@@ -120,21 +135,26 @@ def raise_bound(
         first: prices to begin with.
         search: how long.
         left_s: seconds left.
-        known: what stores of the same groups have answered already; not asked again.
+        known: what has been answered already; not asked again.
     """
     fleet = pricer.order.fleet
     system = fleet.system
     master = Master(system, fleet.step_h, pricer.order.groups)
-    best = clipped(system, first)
-    asked = list(known)
-    for one in known:
-        master.learn(one.answers, len(pricer.order.engine_bounds))
-    bound, answers = fleet_bound(pricer, system, best)
-    master.learn(answers)
-    asked.append(Asked(best, answers))
+    asked = [] if known is None else list(known.asked)
+    for one in asked:
+        master.learn(one.answers, 0 if known is None else known.first_group)
+    if known is not None and known.first_group == 0:
+        bounds = [bound_of(one.answers, system, one.prices, fleet.step_h) for one in asked]
+        bound, best = max(bounds), asked[int(np.argmax(bounds))].prices
+    else:
+        best = clipped(system, first)
+        bound, answers = fleet_bound(pricer, system, best)
+        master.learn(answers)
+        asked.append(Asked(best, answers))
     level = float(np.abs(best.energy).mean())
     width = max(FIRST_WIDTH * level, 1e-4) if search.width is None else search.width
-    while len(asked) - len(known) < search.passes and left_s() > 0.0:
+    most = search.passes + (0 if known is None else len(known.asked))
+    while len(asked) < most and left_s() > 0.0:
         master.box(best, width, width)
         mixed = master.solve(left_s())
         if mixed is None:

@@ -14,8 +14,8 @@ from gridmuster.compiled import compiled
 from gridmuster.planning.decomposition.answer_kernels import pack
 from gridmuster.planning.decomposition.engine_kernels import NEVER, interval_gains, keeps
 from gridmuster.planning.decomposition.fleet import Counts, EngineArrays, Flags, Singles
-from gridmuster.planning.decomposition.fuel_kernels import path_value, refill
-from gridmuster.planning.linear import Floats
+from gridmuster.planning.decomposition.fuel_kernels import collect, fuel_used, path_value, refill
+from gridmuster.planning.linear import Floats, Ints
 
 
 @compiled
@@ -258,3 +258,36 @@ def improve(
         if changes == before and times <= 1.0:
             break
     return changes
+
+
+@compiled
+def fuel_worths(
+    engines: EngineArrays,
+    engine: Ints,
+    on: Flags,
+    energy: Floats,
+    reserve: Floats,
+    step_h: float,
+    worth: Floats,
+    least: Floats,
+) -> None:
+    """What fuel is worth in schedules of engines, and what these burn at least output.
+
+    Args:
+        engines: the engines.
+        engine: which of them each schedule is of (schedules,).
+        on: (schedules, intervals).
+        energy: (intervals,), USD/kWh.
+        reserve: (intervals,), USD/kWh of headroom.
+        step_h: length of an interval, h.
+        worth: (schedules,), written: USD a unit of fuel; below 0 where the tank is too small.
+        least: (schedules,), written: units of fuel, with what a run needs beyond the horizon.
+    """
+    count = len(energy)
+    output = np.empty(count)
+    work = np.empty((4, 2 * engines.width_kw.shape[1] * count))
+    for k in range(len(engine)):
+        i = engine[k]
+        collect(engines, i, on[k], energy, reserve, step_h, output, work)
+        least[k] = fuel_used(engines, i, on[k], output, step_h)
+        worth[k] = refill(engines, i, on[k], energy, reserve, step_h, output, work)

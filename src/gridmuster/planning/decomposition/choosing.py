@@ -19,7 +19,14 @@ from gridmuster.planning.decomposition.choice_kernels import (
     price_options,
 )
 from gridmuster.planning.decomposition.dispatching import Dispatcher
-from gridmuster.planning.decomposition.fleet import Counts, EngineArrays, Flags, Singles
+from gridmuster.planning.decomposition.fleet import (
+    Counts,
+    EngineArrays,
+    Flags,
+    Singles,
+    engine_rows,
+)
+from gridmuster.planning.decomposition.polish import Schedules
 from gridmuster.planning.decomposition.pricing import (
     Pricer,
     Task,
@@ -46,10 +53,14 @@ NEIGHBOURS = 16
 #: Most price vectors that offer schedules, and most times that a small fleet is asked for more.
 VECTORS = 64
 ROUNDS = 4
+#: Most blocks that share what a large fleet's rows miss.
+SWEEP = 24
 #: Steps of price, as shares of the mean price, by which missing capacity is called for, and for how
 #: many single intervals.
 STEPS = (0.003, 0.01, 0.03, 0.1)
 STEERED = 4
+#: Engines that choose anew at a time in the small exact model, and schedules of each.
+HESITANT, SCHEDULES = 250, 8
 #: Share of what the rows miss that a block of engines must bring for the next one to be asked.
 LEAST_GAIN = 0.03
 #: Share of the price by which the margin is moved to see what can move there.
@@ -122,25 +133,35 @@ class Chooser:
         engines = len(pricer.order.engine_rows)
         self._blocks = max(1, -(-engines // CHOOSERS))
 
-    def choose(self, offset: float, enough_usd: float, left_s: Callable[[], float]) -> Choice:
+    def choose(
+        self, first: float | Flags, enough_usd: float, left_s: Callable[[], float]
+    ) -> Choice:
         """A choice for every device.
 
         Args:
-            offset: another number, another choice.
+            first: where the even spread begins, 0 to 1: another number, another choice; or on and
+                off as bits (engines, bytes) to begin with.
             enough_usd: price of what the rows miss below which to stop.
             left_s: seconds left.
         """
-        standing = self._spread(offset)
+        standing = self._standing(self._spread(first) if isinstance(first, float) else first)
         rows = self._rows(standing)
         missed_usd = rows.missed_usd(standing)
         every = len(standing.marks)
-        # First what is known, which is quick; then answers to prices that call for what is missing.
+        if self._blocks > 1:
+            # What many engines share is cheaper to mend: each block its part, the last the rest.
+            sweep = min(self._blocks, SWEEP)
+            for number in range(sweep):
+                if missed_usd <= enough_usd or left_s() <= 0.0:
+                    break
+                self._improve(standing, self._block(number, every), rows, [], sweep - number)
+                missed_usd = rows.missed_usd(standing)
+        # Then what is known, which is quick; then answers to prices that call for what is missing.
         for steer, most in ((False, self._blocks), (True, max(self._blocks, ROUNDS))):
             for number in range(most):
                 if missed_usd <= enough_usd or left_s() <= 0.0:
                     break
-                # The prime step visits blocks in no order that sizes could know of.
-                block = np.arange((number * 7919) % self._blocks, every, self._blocks)
+                block = self._block(number, every)
                 steered = self._steered(standing, block, rows) if steer else []
                 self._improve(standing, block, rows, steered)
                 before_usd, missed_usd = missed_usd, rows.missed_usd(standing)
@@ -148,13 +169,20 @@ class Chooser:
                     break
         return Choice(standing.on, standing.store_kw)
 
-    def _spread(self, offset: float) -> _Standing:
+    def _block(self, number: int, engines: int) -> Ints:
+        """Every so-maniest engine; a prime step visits blocks in no order that sizes know of."""
+        return np.arange((number * 7919) % self._blocks, engines, self._blocks)
+
+    def _spread(self, offset: float) -> Flags:
         taken = spread(self._pricer.order.engine_bounds, self._weight, offset)
-        marks = np.empty_like(self._marks[0])
+        marks: Flags = np.empty_like(self._marks[0])
         for number, of in enumerate(self._marks):
             rows = taken == number
             marks[rows] = of[rows]
-        standing = _Standing(marks, self._store_kw)
+        return marks
+
+    def _standing(self, marks: Flags) -> _Standing:
+        standing = _Standing(marks.copy(), self._store_kw)
         on = standing.on
         power, headroom = self._dispatcher.at_prices(on, standing.store_kw, self._raised.best)
         standing.energy_off = power - self._mixed.power_kw
@@ -198,12 +226,10 @@ class Chooser:
             return []
         return found
 
-    def _improve(self, standing: _Standing, block: Ints, rows: _Rows, steered: list[Flags]) -> None:
-        if not len(block):
-            return
+    def _offered(self, block: Ints, now: Flags, steered: list[Flags]) -> tuple[Flags, _Options]:
+        """Schedules known of a block of engines, the one each has first, and those near it."""
         fleet = self._pricer.order.fleet
-        engines = engines_alone(self._pricer.order, block).fleet.engines
-        now = standing.marks[block]
+        engines = engine_rows(fleet.engines, block)
         near = np.empty((NEIGHBOURS, *now.shape), dtype=np.uint8)
         neighbours(engines, 0, len(block), now, fleet.system.count, near)
         offered = np.concatenate(
@@ -215,8 +241,65 @@ class Chooser:
             ]
         )
         best = np.stack([self._raised.best.energy, self._raised.best.reserve])
-        options = options_of(engines, offered, best, fleet.step_h, self._workers)
+        return offered, options_of(engines, offered, best, fleet.step_h, self._workers)
+
+    def hesitant(self, on: Flags, number: int, above_usd: float) -> Schedules | None:
+        """Schedules of the engines of a block that could almost as well do something else.
+
+        Args:
+            on: the plan's on and off (engines, intervals).
+            number: which block of engines.
+            above_usd: schedules dearer than this beyond an engine's best are left out.
+
+        Returns:
+            The schedules; None when no engine has any choice.
+        """
+        block = np.arange(number % self._blocks, len(on), self._blocks)
+        if not len(block):
+            return None
+        now = np.packbits(on[block], axis=1, bitorder="little")
+        offered, options = self._offered(block, now, [])
+        owner = np.repeat(np.arange(len(block)), np.diff(options.first))
+        regret = options.excess - np.minimum.reduceat(options.excess, options.first[:-1])[owner]
+        taken = np.zeros(len(owner), dtype=bool)
+        taken[options.first[:-1]] = True
+        kept = np.flatnonzero(taken | (regret < above_usd))
+        # The plan's own is kept whatever it costs, then the cheapest.
+        kept = kept[np.lexsort((regret[kept], ~taken[kept], owner[kept]))]
+        place = np.arange(len(kept)) - np.searchsorted(owner[kept], owner[kept])
+        kept = kept[place < SCHEDULES]
+        second = np.full(len(block), np.inf)
+        other = kept[~taken[kept]]
+        np.minimum.at(second, owner[other], regret[other])
+        open_ = np.sort(np.argsort(second, kind="stable")[:HESITANT])
+        open_ = open_[np.isfinite(second[open_])]
+        kept = kept[np.isin(owner[kept], open_)]
+        if not len(kept):
+            return None
+        marks = offered[options.origin[kept], owner[kept]]
+        return Schedules(
+            rows=block[open_],
+            engines=engine_rows(self._pricer.order.fleet.engines, block[open_]),
+            engine=np.searchsorted(open_, owner[kept]),
+            on=unpacked(marks, on.shape[1]),
+            taken=taken[kept],
+        )
+
+    def _improve(
+        self,
+        standing: _Standing,
+        block: Ints,
+        rows: _Rows,
+        steered: list[Flags],
+        sharers: int = 1,
+    ) -> None:
+        """Change schedules of a block, to mend its share of what the rows miss."""
+        if not len(block):
+            return
+        offered, options = self._offered(block, standing.marks[block], steered)
         chosen = options.first[:-1].copy()
+        energy, capacity = standing.energy_off / sharers, standing.capacity_off / sharers
+        energy_before, capacity_before = energy.copy(), capacity.copy()
         improve(
             options.first,
             options.power,
@@ -224,13 +307,15 @@ class Chooser:
             options.excess,
             rows.surplus_usd,
             rows.missing_usd,
-            rows.stiffness,
-            rows.play,
+            rows.stiffness * sharers,
+            rows.play / sharers,
             chosen,
-            standing.energy_off,
-            standing.capacity_off,
+            energy,
+            capacity,
             THRIFT,
         )
+        standing.energy_off += energy - energy_before
+        standing.capacity_off += capacity - capacity_before
         standing.marks[block] = offered[options.origin[chosen], np.arange(len(block))]
 
 

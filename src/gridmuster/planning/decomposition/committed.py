@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gridmuster.planning.decomposition.bounding import (
+    Known,
     Raised,
     Search,
     active_vectors,
@@ -171,7 +172,8 @@ def settle(
     pricer = CommittedPricer(rest, fleet.output, workers)
     width = BOX * max(float(np.abs(raised.best.energy).mean()), 1e-3)
     search = Search(SETTLED, PASSES, width, balanced=True)
-    known = [raised.asked[k] for k in active_vectors(raised, KNOWN)]
+    asked = [raised.asked[k] for k in active_vectors(raised, KNOWN)]
+    known = Known(asked, len(fleet.order.engine_bounds))
     found = raise_bound(pricer, raised.best, search, left_s, known)
     weight = np.where(found.mixed.weight < LEAST_WEIGHT, 0.0, found.mixed.weight)
     taken = np.flatnonzero(weight.max(axis=0) > 0.0)

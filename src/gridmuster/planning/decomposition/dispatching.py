@@ -8,7 +8,7 @@ capacity is priced, so that there always is a plan.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from gridmuster.planning.decomposition.fleet import Flags, Offers, System
 from gridmuster.planning.decomposition.plan import FleetPlan
 from gridmuster.planning.decomposition.pricing import Ordered, Task, Workers, blocks
 from gridmuster.planning.decomposition.system import Prices
-from gridmuster.planning.linear import Floats
+from gridmuster.planning.linear import Floats, Ints
 
 #: Two sides of the margin closer than this, USD/kWh, count as one price.
 SAME_USD = 1e-7
@@ -71,7 +71,7 @@ class Dispatcher:
     """
 
     def __init__(self, order: Ordered, workers: Workers) -> None:
-        self._fleet, self._order = order.fleet, order
+        self._fleet, self.order = order.fleet, order
         self._workers = workers
         self._tanks = bool(np.isfinite(order.fleet.engines.fuel).any())
         self._engine_blocks = blocks((0, len(order.fleet.engines.up)))
@@ -128,7 +128,40 @@ class Dispatcher:
         # Beyond the outermost sides nothing is known of costs but that they lie there.
         middle[0], middle[-1] = edges[1], edges[-2]
         offers = Offers(kw, middle - share * prices.reserve, share)
-        return Committed(self._order, output, supplies[0][0], supplies[0][1], offers)
+        return Committed(self.order, output, supplies[0][0], supplies[0][1], offers)
+
+    def closed(self, plan: FleetPlan, open_rows: Ints, prices: Prices) -> tuple[Committed, Floats]:
+        """A plan's engines but for some: as steps of price, or as they are where tanks bind.
+
+        Args:
+            plan: the plan.
+            open_rows: numbers of the engines that are left out.
+            prices: about where the margin is.
+
+        Returns:
+            What they can do, and the largest of them that is on, (intervals,) kW; no less than
+            what the rows cover anyway.
+        """
+        output = self.output(plan.on, prices)
+        held = np.flatnonzero(output.frozen)
+        held = held[~np.isin(held, open_rows)]
+        output.frozen[open_rows] = 1
+        output.power[:] = 0.0
+        found = self.committed(output, prices)
+        engines = self._fleet.engines
+        power = plan.engine_kw[held]
+        high = engines.high_kw[held] * plan.on[held]
+        room = np.minimum(high - power, engines.reach_kw[held, None])
+        largest = self._fleet.system.largest_kw
+        if self._fleet.system.secures_largest:
+            on = plan.on.copy()
+            on[open_rows] = 0
+            largest = np.maximum(largest, (engines.high_kw * on).max(axis=0, initial=0.0))
+        return replace(
+            found,
+            base_kw=found.base_kw + power.sum(axis=0),
+            base_headroom_kw=found.base_headroom_kw + room.sum(axis=0),
+        ), largest
 
     def at_prices(self, on: Flags, store_kw: Floats, prices: Prices) -> tuple[Floats, Floats]:
         """Power and headroom of all devices at prices, stores as they are, (intervals,) kW."""

@@ -157,3 +157,12 @@ def store_rows(stores: StoreArrays, rows: NDArray[np.int64]) -> StoreArrays:
     """The stores of some rows, in their order."""
     taken = {name: np.ascontiguousarray(array[rows]) for name, array in stores._asdict().items()}
     return StoreArrays(**taken)
+
+
+def same(a: EngineArrays | StoreArrays, b: EngineArrays | StoreArrays) -> bool:
+    """Whether two sets of devices are the same, figure by figure."""
+    ones: list[NDArray[np.generic]] = list(a)
+    others: list[NDArray[np.generic]] = list(b)
+    return len(ones) == len(others) and all(
+        one is other or np.array_equal(one, other) for one, other in zip(ones, others, strict=True)
+    )

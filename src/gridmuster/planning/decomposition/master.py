@@ -17,7 +17,7 @@ import numpy as np
 
 from gridmuster.planning.decomposition.fleet import System
 from gridmuster.planning.decomposition.pricing import Answers
-from gridmuster.planning.decomposition.system import Prices
+from gridmuster.planning.decomposition.system import Prices, flow_columns
 from gridmuster.planning.linear import INF, Floats, Ints
 
 #: Weights below this are rounding.
@@ -91,22 +91,14 @@ class Master:
         return numbers
 
     def _add_system(self) -> None:
-        system, count = self._system, self._system.count
-        scale, t = self._scale_kw, np.arange(count)
-        one, open_ = np.ones(count), np.full(count, INF)
-        demand = np.maximum(system.demand_kw, 0.0) / scale
-        both = [t, count + t]
-        self._add(system.import_usd, system.import_limit_kw / scale, both, [one, -one])
-        self._add(-system.export_usd, system.export_limit_kw / scale, both, [-one, one])
-        self._add(one * system.unserved_usd, demand, [t], [one])
-        self._add(one * system.surplus_usd, open_, [t], [-one])
-        self._add(one * system.reserve_usd, open_, [count + t], [one])
-        for available, usd in zip(system.renewable_kw, system.renewable_usd, strict=True):
-            self._add(one * usd, available / scale, [t], [one])
-        if system.offers is not None:
-            offers = system.offers
-            for kw, usd, room in zip(offers.kw, offers.usd, offers.headroom, strict=True):
-                self._add(usd, kw / scale, both, [one, -room])
+        t = np.arange(self._system.count)
+        for one in flow_columns(self._system):
+            rows, values = [], []
+            for first, share in ((0, one.power), (self._system.count, one.headroom)):
+                if share.any():
+                    rows.append(first + t)
+                    values.append(share)
+            self._add(one.usd, one.limit_kw / self._scale_kw, rows, values)
 
     def _add_box(self) -> Ints:
         count = self._system.count

@@ -21,6 +21,23 @@ LEAST_SCALE = 1e-60
 
 
 @compiled
+def bounds_of(stores: StoreArrays, i: int) -> tuple[float, float, float]:
+    """Least and most energy, kWh, and the share kept over an interval."""
+    return stores.min_kwh[i], stores.max_kwh[i], stores.keep[i]
+
+
+@compiled
+def rates_of(stores: StoreArrays, i: int) -> tuple[float, float, float, float]:
+    """Efficiencies of charging and discharging, and what a kWh of each costs, USD."""
+    return (
+        stores.charge_efficiency[i],
+        stores.discharge_efficiency[i],
+        stores.charge_usd[i],
+        stores.discharge_usd[i],
+    )
+
+
+@compiled
 def flow_slopes(
     rates: tuple[float, float, float, float],
     charge_kw: float,
@@ -192,13 +209,7 @@ def thresholds(
     piece = np.empty(4)
     last, scale = len(slopes), 1.0
     first = last_worth(stores, i, slopes, widths, last)
-    bounds = (stores.min_kwh[i], stores.max_kwh[i], stores.keep[i])
-    rates = (
-        stores.charge_efficiency[i],
-        stores.discharge_efficiency[i],
-        stores.charge_usd[i],
-        stores.discharge_usd[i],
-    )
+    bounds, rates = bounds_of(stores, i), rates_of(stores, i)
     charge_kw, discharge_kw = stores.charge_kw[i], stores.discharge_kw[i]
     constant = len(charge_kw) == 1
     for t in range(len(price) - 1, -1, -1):
@@ -227,13 +238,7 @@ def energy_worths(
     for i in range(len(stores.keep)):
         last, scale = len(slopes), 1.0
         first = last_worth(stores, i, slopes, widths, last)
-        bounds = (stores.min_kwh[i], stores.max_kwh[i], stores.keep[i])
-        rates = (
-            stores.charge_efficiency[i],
-            stores.discharge_efficiency[i],
-            stores.charge_usd[i],
-            stores.discharge_usd[i],
-        )
+        bounds, rates = bounds_of(stores, i), rates_of(stores, i)
         charge_kw, discharge_kw = stores.charge_kw[i], stores.discharge_kw[i]
         for t in range(count - 1, -1, -1):
             column = 0 if len(charge_kw) == 1 else t

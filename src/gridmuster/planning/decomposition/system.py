@@ -24,6 +24,40 @@ class Prices:
     reserve: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class FlowColumn:
+    """A flow that is no device's, as a programme's columns: arrays over the intervals.
+
+    ``usd`` is the cost of a kWh, ``limit_kw`` the most; ``power`` and ``headroom`` are what a kW of
+    it puts into the two rows.
+    """
+
+    usd: Floats
+    limit_kw: Floats
+    power: Floats
+    headroom: Floats
+
+
+def flow_columns(system: System) -> list[FlowColumn]:
+    """Bought, sold, unserved, surplus, missing headroom; then sun and wind; then offers."""
+    one, none = np.ones(system.count), np.zeros(system.count)
+    open_ = np.full(system.count, np.inf)
+    found = [
+        FlowColumn(system.import_usd, system.import_limit_kw, one, -one),
+        FlowColumn(-system.export_usd, system.export_limit_kw, -one, one),
+        FlowColumn(one * system.unserved_usd, np.maximum(system.demand_kw, 0.0), one, none),
+        FlowColumn(one * system.surplus_usd, open_, -one, none),
+        FlowColumn(one * system.reserve_usd, open_, none, one),
+    ]
+    for available, usd in zip(system.renewable_kw, system.renewable_usd, strict=True):
+        found.append(FlowColumn(one * usd, available, one, none))
+    if system.offers is not None:
+        offers = system.offers
+        for kw, usd, room in zip(offers.kw, offers.usd, offers.headroom, strict=True):
+            found.append(FlowColumn(usd, kw, one, -room))
+    return found
+
+
 def clipped(system: System, prices: Prices) -> Prices:
     """The nearest prices at which the system's answer is finite and none is senseless."""
     return Prices(
