@@ -19,6 +19,7 @@ from benchmarks import (
     peaks,
     plan,
     price_decision,
+    scaling,
     year,
 )
 from benchmarks.rows import Benchmark, Row, as_dicts, machine, table, write_page
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "adequacy": adequacy.run,
     "cases": cases.run,
     "decomposition": decomposition.run,
+    "scaling": scaling.run,
     "dispatch": dispatch.run,
     "day": day.run,
     "day-ahead-price": market.days_ahead,
@@ -54,20 +56,25 @@ BENCHMARKS: dict[str, Benchmark] = {
     "year": year.run,
 }
 
+#: Those that take minutes each, run only when named.
+LONG: dict[str, Benchmark] = {"decomposition-large": decomposition.run_large}
+NAMES = f"which: {', '.join(BENCHMARKS)} (default: all these), {', '.join(LONG)}"
+
 
 def main() -> int:
     """Run the benchmarks asked for; 1 when a bound is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"which: {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument("names", nargs="*", help=NAMES)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--write", type=Path, help="write the page of figures here")
     parser.add_argument("--sites", type=int, default=year.SITES, help="towers of `year`")
     parser.add_argument("--days", type=float, default=year.DAYS, help="length of `year`")
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    chosen: dict[str, Benchmark] = {**BENCHMARKS, **LONG}
+    chosen["year"] = lambda: year.run(arguments.sites, arguments.days)
+    unknown = [name for name in arguments.names if name not in chosen]
     if unknown:
-        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
-    chosen = {**BENCHMARKS, "year": lambda: year.run(arguments.sites, arguments.days)}
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(chosen)}")
     found: dict[str, list[Row]] = {}
     for name in arguments.names or BENCHMARKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
