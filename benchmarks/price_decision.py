@@ -40,8 +40,6 @@ from gridmuster.store.market.files import read_market
 
 BATTERY = StoreTerms(2.0, 2.0, 0.9, 0.9, 10.0)
 BRIDGE = StoreTerms(0.5, 0.5, 0.9, 0.9, 10.0)
-#: The bridging battery behind half its power of connection.
-HALF = StoreTerms(1.0, 1.0, 0.9, 0.9, 10.0)
 ENGINE = RunTerms(600.0, 3600.0, 0.0, 200.0)
 BUDGETS_H = (50.0, 100.0, 200.0)
 SPAN = Span(*YEAR)
@@ -254,17 +252,18 @@ def _hybrids(prices: Market) -> Iterator[Row]:
             "plan can earn more: docs/earnings.md",
         )
         shared = replace(both, limit_mw=1.0)
-        halves = 0.5 * engine + 0.5 * play_store(prices, zone, HALF).profit
+        # Half of the connection cannot bring the battery more than a whole one does.
+        halves = apart - 0.5 * engine
         first = play_hybrid(prices, zone, shared, together=False).profit_usd
         own = play_hybrid(prices, zone, shared).profit_usd
         yield Row(
-            f"{name}, one connection of that power: short of the two with half of it each by",
+            f"{name}, one connection: short of the two with half of it each by at most",
             halves - own,
             "USD",
             -1e-9,
             -0.2 * halves,
-            f"{own:,.0f} against {halves:,.0f} USD; engine alone {engine:,.0f}, battery alone "
-            f"{apart - engine:,.0f}",
+            f"{own:,.0f} against {halves:,.0f} USD, the engine's half and all that the battery "
+            f"would earn with the whole; engine alone {engine:,.0f}, battery {apart - engine:,.0f}",
         )
         yield Row(
             f"{name}, one connection: short of the two unaware of each other by",

@@ -157,6 +157,16 @@ def test_times_off_the_grid_are_refused(table: Callable[..., Path]) -> None:
         read(table(["time,rt", "2021-01-01T00:10Z,20"]), mapping())
 
 
+def test_the_plainest_table_may_have_any_part_of_an_hour(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    times = [f"2024-01-01T{k // 12:02d}:{5 * (k % 12):02d}:00Z" for k in range(36)]
+    lines = [f"{time},{30 + k % 7},{30 + k // 12}" for k, time in enumerate(times) if k != 5]
+    path.write_text("\n".join(["time,rt_price,da_price", *lines]))
+    column = read_market([path])["mine"].column("rt_price")
+    assert (column.step_s, len(column.values)) == (300, 36)
+    assert np.flatnonzero(np.isnan(column.values)).tolist() == [5]
+
+
 @pytest.mark.parametrize("factor", [0.001, 1000.0])
 def test_a_factor_of_a_thousand_is_seen_in_one_price(
     table: Callable[..., Path], factor: float

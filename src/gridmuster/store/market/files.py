@@ -9,6 +9,7 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 import yaml
+from msgspec.structs import replace
 
 from gridmuster.errors import Fault, FleetError
 from gridmuster.forecast.market.history import Column, Floats, Ints, MarketHistory, Notice
@@ -64,6 +65,7 @@ def read_market(
         FleetError: naming each fault in the files or the mapping.
     """
     tables = [_Table(path) for path in files]
+    guessed = mapping is None
     if mapping is None:
         mapping = _preset_for(tables)
     wanted = set(areas)
@@ -72,6 +74,8 @@ def read_market(
     for table in tables:
         source = table.source_of(mapping)
         for area, rows in table.rows(source, wanted).items():
+            if guessed:
+                source = replace(source, step_min=_spacing_min(rows.time_ms, source.step_min))
             made = columns_from(rows, source, mapping.zone)
             columns.setdefault(area, {}).update(made.columns)
             notices.setdefault(area, []).extend(made.notices)
@@ -98,6 +102,15 @@ def read_market(
         )
         for area, found in columns.items()
     }
+
+
+def _spacing_min(time_ms: Ints, usual_min: float) -> float:
+    """Commonest distance between times, min; the usual one where it is no part of an hour."""
+    apart, often = np.unique(np.diff(np.unique(time_ms)), return_counts=True)
+    if not len(apart):
+        return usual_min
+    found_min = float(apart[np.argmax(often)]) / 60_000.0
+    return found_min if found_min <= 60.0 and 60.0 % found_min == 0.0 else usual_min
 
 
 class _Table:
