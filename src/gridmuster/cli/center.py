@@ -13,6 +13,7 @@ from gridmuster.cli.clock_option import ClockOption, parse_clock
 
 if TYPE_CHECKING:
     from gridmuster.runtime.market import MarketOptions
+    from gridmuster.runtime.serve_center import CenterOptions
 
 app = typer.Typer()
 
@@ -42,6 +43,17 @@ def _market(
     from gridmuster.runtime.market import MarketOptions
 
     return MarketOptions(tuple(files), mapping, area, shift_ms, scarce) if files else None
+
+
+def _announce(options: CenterOptions, url: str) -> None:
+    """Say where the center answers, and what of its fleet it does without."""
+    from gridmuster.console.invite import page_hint
+    from gridmuster.fleet.ties import unused_links
+
+    typer.echo(f"center {options.center_id} answers on {url}; tokens in {options.tokens}")
+    typer.echo(page_hint(url, options.tokens))
+    if words := unused_links(options.fleet.links):
+        typer.echo(words, err=True)
 
 
 @app.command("center")
@@ -74,13 +86,11 @@ def center(
     from gridmuster.center.config import CenterConfig
     from gridmuster.console.auth import default_folder
     from gridmuster.console.doors import Entry
-    from gridmuster.console.invite import page_hint
     from gridmuster.console.notices.settings import load_notices
     from gridmuster.console.oidc import Oidc
     from gridmuster.console.oidc_settings import load_oidc
     from gridmuster.console.server import Tls
     from gridmuster.fleet.load import load_fleet
-    from gridmuster.fleet.ties import unused_links
     from gridmuster.runtime.center import LiveCenter
     from gridmuster.runtime.serve_center import CenterOptions, run_center
 
@@ -110,10 +120,7 @@ def center(
     )
 
     def ready(center: LiveCenter, url: str) -> None:
-        typer.echo(f"center {options.center_id} answers on {url}; tokens in {options.tokens}")
-        typer.echo(page_hint(url, options.tokens))
-        if words := unused_links(options.fleet.links):
-            typer.echo(words, err=True)
+        _announce(options, url)
         if api_url_file is not None:
             api_url_file.write_text(url)
 
