@@ -39,6 +39,8 @@ WARM, WIDER = 0.05, 4.0
 FIRST_INTERVALS, EACH_INTERVALS, LEFT = 24, 4, 0.6
 #: What mending a kWh off balance costs, as a share of the mean price: what that mix may count on.
 MENDING = 0.01
+#: Share of the time that is kept for making plans once prices are known.
+FOR_PLAN = 0.4
 #: Most choices tried.
 TRIES, LARGE_TRIES = 3, 3
 #: Most small exact models after them; time of one, s, doubled after each that closes less than this
@@ -123,6 +125,9 @@ def solve_fleet(
     def left_s() -> float:
         return limits.time_limit_s - (stopwatch_s() - began_s)
 
+    def for_bound_s() -> float:
+        return left_s() - FOR_PLAN * limits.time_limit_s
+
     workers = Workers(limits.threads)
     try:
         memory = previous.memory if previous is not None else None
@@ -132,7 +137,7 @@ def solve_fleet(
             first = previous.prices
         order = _ordered(fleet, memory)
         pricer, dispatcher = Pricer(order, workers), Dispatcher(order, workers)
-        raised = _raised(pricer, workers, limits.gap, first, memory, left_s)
+        raised = _raised(pricer, workers, limits.gap, first, memory, for_bound_s)
         asked = len(raised.asked) - (0 if memory is None else len(memory.asked))
         chooser = Chooser(pricer, dispatcher, raised, workers)
         best: FleetPlan | None = None
