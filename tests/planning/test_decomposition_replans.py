@@ -13,7 +13,7 @@ from gridmuster.planning.decomposition.generator import MixedFleet, generate
 from gridmuster.planning.decomposition.pricing import Pricer, Workers
 from gridmuster.planning.decomposition.solving import FleetAnswer, FleetLimits, solve_fleet
 
-LIMITS = FleetLimits(gap=3e-3, time_limit_s=20.0, threads=1)
+LIMITS = FleetLimits(gap=0.012, time_limit_s=60.0, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +76,8 @@ def test_answers_of_other_devices_are_not_used(fleet: Fleet, before: FleetAnswer
 def test_the_largest_engine_is_secured_while_engines_choose_anew() -> None:
     made = generate(MixedFleet(150, 12, 5))
     secured = replace(made, system=replace(made.system, secures_largest=True))
-    answer = solve_fleet(secured, replace(LIMITS, gap=2e-4, time_limit_s=3.0))
+    answer = solve_fleet(secured, replace(LIMITS, gap=2e-4, time_limit_s=1.5))
     assert fleet_check.faults(secured, answer.plan) == []
     assert answer.bound_usd <= answer.plan.cost_usd
-    loose = solve_fleet(made, replace(LIMITS, gap=2e-4, time_limit_s=3.0))
+    loose = solve_fleet(made, replace(LIMITS, gap=2e-4, time_limit_s=1.5))
     assert loose.bound_usd <= answer.plan.cost_usd, "securing more is never cheaper"

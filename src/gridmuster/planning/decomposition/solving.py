@@ -46,6 +46,8 @@ TRIES, LARGE_TRIES = 3, 3
 #: Most small exact models after them; time of one, s, doubled after each that closes less than this
 #: share of the gap; how many may do so in a row.
 POLISHES, POLISH_S, WORTHWHILE, FAILURES = 12, 4.0, 0.05, 2
+#: Share of the gap asked for to which each is solved.
+CLOSER = 0.6
 #: Step between the offsets of tries: the square of 1 / the golden ratio.
 OFFSET = 0.3819660112501051
 #: Most price vectors whose answers are kept for the next plan.
@@ -239,7 +241,7 @@ def _polished(
         if given is None:
             break
         rest = Rest(*dispatcher.closed(best, given.rows, raised.best), *stores)
-        effort = Effort(0.3 * aim, min(POLISH_S * 2.0**failed, left_s()))
+        effort = Effort(CLOSER * aim, min(POLISH_S * 2.0**failed, left_s()))
         found = rechosen(given, rest, raised.best, effort)
         failed += 1
         if found is None:
