@@ -17,6 +17,7 @@ from gridmuster.dispatch.commitment import (
     Extra,
     Failure,
     Need,
+    Standing,
     Unit,
     decide,
     drop_extras,
@@ -35,7 +36,9 @@ SETS = [
 
 
 def unit(k: int, **more: object) -> Unit:
-    one = Unit(SETS[k], False, 100.0, 0.0, LONG_S, 0.2 + 0.01 * k, "", False)
+    known = {name: more.pop(name) for name in ("in_state_s", "blocked") if name in more}
+    standing = Standing(**{"in_state_s": LONG_S, **known})  # type: ignore[arg-type]
+    one = Unit(SETS[k], False, 100.0, 0.0, 0.2 + 0.01 * k, lambda: standing, False)
     return replace(one, **more)  # type: ignore[arg-type]
 
 
@@ -107,8 +110,8 @@ def test_minimum_times_hold() -> None:
     rests = unit(1, planned=True, in_state_s=10.0)
     answer = decide(T0, [stays, rests], need(0.0), CommitmentMemory())
     assert list(answer.wanted.values()) == [True, False]
-    over = replace(stays, in_state_s=SETS[0].min_up_s)
-    rested = replace(rests, in_state_s=SETS[1].min_down_s)
+    over = replace(running(0, in_state_s=SETS[0].min_up_s), planned=False)
+    rested = unit(1, planned=True, in_state_s=SETS[1].min_down_s)
     answer = decide(T0, [over, rested], need(0.0), CommitmentMemory())
     assert list(answer.wanted.values()) == [False, True]
 
@@ -198,9 +201,9 @@ def test_what_holds_always(
             assert device not in started or u.override != "off"
             continue
         if wanted and not u.on:
-            assert not u.blocked and u.in_state_s >= u.device.min_down_s
+            assert not u.standing().blocked and u.standing().in_state_s >= u.device.min_down_s
         if not wanted and u.on and not u.planned:
-            assert u.in_state_s >= u.device.min_up_s
+            assert u.standing().in_state_s >= u.device.min_up_s
     left = [u for u in units if not answer.wanted[u.device.id]]
     able = [u for u in left if u.device.id not in answer.refused]
     short = need_kw - answer.capacity_kw + answer.largest_kw > TOLERANCE_FRACTION * need_kw + 1e-6

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from gridmuster.center.calls import FAILED_STATES, LONG_S, ON_STATES
 from gridmuster.center.operator import OperatorMemory
-from gridmuster.dispatch.commitment import Unit
+from gridmuster.dispatch.commitment import Standing, Unit
 from gridmuster.dispatch.economic import Offer
 from gridmuster.dispatch.offers import (
     PlannedStore,
@@ -23,7 +23,15 @@ from gridmuster.fleet.devices import Device, Generator, Store
 from gridmuster.fleet.economics import CostLine, cost_line
 from gridmuster.fleet.model import Fleet, Site
 from gridmuster.safety import Context, Refused, check, permits
-from gridmuster.signals import DeviceReading, DeviceState, Order, Purpose, Setpoint, SwitchMode
+from gridmuster.signals import (
+    DeviceReading,
+    DeviceState,
+    Order,
+    Purpose,
+    Setpoint,
+    SiteReport,
+    SwitchMode,
+)
 from gridmuster.state.snapshot import SiteStatus, Snapshot
 
 
@@ -66,13 +74,24 @@ class SourceBook:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        #: Sites with nothing but generators: their last word, and the units made of it.
+        self._calm: dict[str, tuple[SiteReport, list[Unit]]] = {}
+        self._engines_only = frozenset(
+            site
+            for site, devices in fleet.devices_of_site.items()
+            if all(isinstance(device, Generator) for device in devices)
+        )
+        self._now_ms = 0
+        self._context_of: Callable[[str], Context] | None = None
         self.costs: dict[str, CostLine] = {
             device.id: cost_line(device, fleet.fuel_prices)
             for device in fleet.devices
             if isinstance(device, Generator)
         }
-        self._barred: dict[str, str] = {
-            device.id: f"permit {permits.name_of(device.permit)} forbids demand"
+        # A set that may never serve demand is not asked about in every cycle; where its site runs
+        # it, how long it has been on is the site's business.
+        self._barred: dict[str, Standing] = {
+            device.id: Standing(LONG_S, f"permit {permits.name_of(device.permit)} forbids demand")
             for device in fleet.devices
             if isinstance(device, Generator) and not permits.allows(device.permit, Purpose.DEMAND)
         }
@@ -114,17 +133,30 @@ class SourceBook:
             context_of: safety context by device id.
         """
         sources = AreaSources()
+        self._now_ms, self._context_of = snapshot.now_ms, context_of
+        statuses, devices_of, calm = snapshot.sites, self._fleet.devices_of_site, self._calm
+        held = bool(operator.overrides)
         for site in self._fleet.sites_of_area[area_id]:
-            devices = self._fleet.devices_of_site[site.id]
-            status = snapshot.sites[site.id]
-            if not devices or status.report is None or status.in_outage:
+            status = statuses[site.id]
+            report = status.report
+            known = None if held else calm.get(site.id)
+            if known is not None and known[0] is report:
+                units = known[1]
+                if not any(unit.planned or plan.on.get(unit.device.id, False) for unit in units):
+                    sources.units += units
+                    continue
+            devices = devices_of[site.id]
+            if not devices or report is None or status.in_outage:
                 continue
             if status.carries_area:
                 # The switchgear runs them; they count with what they give.
                 given = {d.id: snapshot.readings.get(d.id) for d in devices}
                 sources.fixed_kw.update({k: r.power_kw for k, r in given.items() if r is not None})
                 continue
-            self._site(sources, site, devices, status, snapshot, plan, operator, deaf, context_of)
+            first = len(sources.units)
+            self._site(sources, site, devices, status, snapshot, plan, operator, deaf)
+            if not held and site.id in self._engines_only:
+                calm[site.id] = (report, sources.units[first:])
         return sources
 
     def _site(
@@ -137,7 +169,6 @@ class SourceBook:
         plan: PlanNow,
         operator: OperatorMemory,
         deaf: Container[str],
-        context_of: Callable[[str], Context],
     ) -> None:
         report = status.report
         assert report is not None
@@ -155,9 +186,7 @@ class SourceBook:
                 continue
             if isinstance(device, Generator):
                 limit_kw = self._generator_limit(device, site, reading, load_kw, room_kw)
-                unit = self._unit(
-                    device, reading, limit_kw, plan, operator, context_of, snapshot.now_ms
-                )
+                unit = self._unit(device, reading, limit_kw, plan, operator)
                 sources.units.append(unit)
                 if unit.on:
                     room_kw -= max(reading.power_kw, 0.0)
@@ -195,20 +224,7 @@ class SourceBook:
         limit_kw: float,
         plan: PlanNow,
         operator: OperatorMemory,
-        context_of: Callable[[str], Context],
-        now_ms: int,
     ) -> Unit:
-        blocked = self._barred.get(device.id, "")
-        if not blocked and (ends := device.operation.works_within(now_ms, now_ms)):
-            blocked = f"in maintenance until {ends}"
-        # A set that may never serve demand is not asked about in every cycle; where its site runs
-        # it, how long it has been on is the site's business.
-        in_state_s = LONG_S
-        if not blocked:
-            context = context_of(device.id)
-            verdict = check(context, Setpoint(device.id, Order.RUN, limit_kw, Purpose.DEMAND))
-            blocked = verdict.reason if isinstance(verdict, Refused) else ""
-            in_state_s = context.state_age_s
         held = operator.overrides.get(device.id)
         override: str | None = None
         if held is not None:
@@ -218,12 +234,24 @@ class SourceBook:
             reading.state in ON_STATES,
             limit_kw,
             reading.power_kw,
-            in_state_s,
             self.merit[device.id],
-            blocked,
+            lambda: self._standing(device, limit_kw),
             plan.on.get(device.id, False),
             override,  # type: ignore[arg-type]
         )
+
+    def _standing(self, device: Generator, limit_kw: float) -> Standing:
+        """Whether a set may be started, by what the cycle knows whose `area` was asked last."""
+        barred = self._barred.get(device.id)
+        if barred is not None:
+            return barred
+        if ends := device.operation.works_within(self._now_ms, self._now_ms):
+            return Standing(LONG_S, f"in maintenance until {ends}")
+        assert self._context_of is not None
+        context = self._context_of(device.id)
+        verdict = check(context, Setpoint(device.id, Order.RUN, limit_kw, Purpose.DEMAND))
+        blocked = verdict.reason if isinstance(verdict, Refused) else ""
+        return Standing(context.state_age_s, blocked)
 
     def _inverter_offer(
         self, device: Device, reading: DeviceReading, room_kw: float, plan: PlanNow

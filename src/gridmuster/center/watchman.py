@@ -54,6 +54,8 @@ class Watchman:
         self._config = config
         self._state = state
         self._board = board
+        #: Tanks that wanted nothing, by device id: what was known of each then.
+        self._calm: dict[str, tuple[float, ...]] = {}
 
     def look(
         self, snapshot: Snapshot, decisions: Mapping[str, AreaDecision], planner: Planner
@@ -241,9 +243,16 @@ class Watchman:
                 )
 
     def _fuel(self, now_ms: int) -> None:
-        """Fuel that is missing from a tank, and orders that are due."""
+        """Fuel that is missing from a tank, and orders that are due.
+
+        Without deliveries that the file tells of, time alone makes neither: a tank that wanted
+        nothing is not looked at again until something else is known of it.
+        """
         book = self._state.fuel
-        for device_id in book.tanks:
+        for device_id, tank in book.tanks.items():
+            known = (tank.at_ms, tank.level, tank.mark, tank.burnt, tank.smooth_per_h)
+            if self._calm.get(device_id) == known:
+                continue
             device = self._fleet.device_by_id.get(device_id)
             if not isinstance(device, Generator):
                 continue
@@ -258,6 +267,8 @@ class Watchman:
                 self._board.raise_alarm(
                     f"fuel-order:{device_id}", Severity.NOTE, device_id, text, advice
                 )
+            if loss is None and order is None and not device.operation.deliveries:
+                self._calm[device_id] = known
 
     def _plan(self, snapshot: Snapshot, planner: Planner) -> None:
         age_s = planner.age_s(snapshot.now_ms)

@@ -7,8 +7,9 @@ after the loss of the largest unit. Then the next set in merit order is started 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct, field
@@ -26,6 +27,19 @@ DEAF_S = 300
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a generator may be started, and how long it has been as it is.
+
+    Args:
+        in_state_s: how long it has been on or off, s.
+        blocked: why it may not be started; empty when it may.
+    """
+
+    in_state_s: float
+    blocked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """One generator as the commitment sees it.
 
@@ -34,9 +48,9 @@ class Unit:
         on: running or on its way to it.
         limit_kw: what it gives in this area when on, kW.
         power_kw: measured power, kW.
-        in_state_s: how long it has been on or off, s.
         usd_per_kwh: mean cost of a run of its minimum length, start included: its merit.
-        blocked: why it may not be started; empty when it may.
+        standing: tells its standing; asked of sets whose start or stop is in question only, for
+            most of a fleet stands idle and its interlocks cost more than all the rest.
         planned: whether the plan has it on now.
         override: an operator's wish, or None.
     """
@@ -45,9 +59,8 @@ class Unit:
     on: bool
     limit_kw: float
     power_kw: float
-    in_state_s: float
     usd_per_kwh: float
-    blocked: str
+    standing: Callable[[], Standing]
     planned: bool
     override: Literal["on", "off"] | None = None
 
@@ -116,7 +129,7 @@ class Start:
     runner_up: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AreaCommitment:
     """Who must be on, and what is missing all the same.
 
@@ -128,7 +141,8 @@ class AreaCommitment:
         largest: whose it is.
         deficit_kw: need that stays uncovered, kW.
         reserve_deficit_kw: cover for the loss of the largest infeed that is missing, kW.
-        refused: why the sets that could have helped were not started, by device id.
+        units: the generators it was decided for.
+        memory: extras and failures after it.
     """
 
     wanted: dict[str, bool]
@@ -138,7 +152,17 @@ class AreaCommitment:
     largest: str
     deficit_kw: float
     reserve_deficit_kw: float
-    refused: dict[str, str]
+    units: Sequence[Unit]
+    memory: CommitmentMemory
+
+    @cached_property
+    def refused(self) -> dict[str, str]:
+        """Why the sets that could have helped were not started, by id; of its own cycle only."""
+        return {
+            unit.device.id: reason
+            for unit in self.units
+            if not self.wanted[unit.device.id] and (reason := _cannot(unit, self.memory))
+        }
 
 
 def decide(
@@ -160,20 +184,23 @@ def decide(
     capacity_kw = need.import_cap_kw + need.firm_kw
     capacity_kw += sum(unit.limit_kw for unit in units if wanted[unit.device.id])
     starts: list[Start] = []
-    merit = sorted(
-        (unit for unit in units if not wanted[unit.device.id] and not _cannot(unit, memory)),
-        key=lambda unit: (unit.usd_per_kwh, unit.device.id),
-    )
     lost = [
         (device_id, failure)
         for device_id, failure in sorted(memory.failures.items())
         if not failure.replaced and device_id in wanted
     ]
+    largest_kw, largest = _largest(units, wanted, need)
+    merit: list[Unit] = []
+    if lost or _is_short(need, capacity_kw, largest_kw):
+        merit = sorted(
+            (unit for unit in units if not wanted[unit.device.id] and not _cannot(unit, memory)),
+            key=lambda unit: (unit.usd_per_kwh, unit.device.id),
+        )
     covered_kw = 0.0
     for position, unit in enumerate(merit):
-        largest_kw, _ = _largest(units, wanted, need)
+        largest_kw, largest = _largest(units, wanted, need)
         gap_kw = need.need_kw - capacity_kw
-        if gap_kw + largest_kw <= TOLERANCE_FRACTION * need.need_kw:
+        if not _is_short(need, capacity_kw, largest_kw):
             break
         cause = (
             f"need of {need.need_kw:.0f} kW exceeds the {capacity_kw:.0f} kW on"
@@ -194,12 +221,8 @@ def decide(
         # Where nothing is missing nothing is replaced; a start much later has its own cause.
         settled = now_ms - failure.at_ms >= SETTLED_S * MS_PER_S
         failure.replaced = failure.replaced or bool(starts) or not merit or settled
-    largest_kw, largest = _largest(units, wanted, need)
-    refused = {
-        unit.device.id: reason
-        for unit in units
-        if not wanted[unit.device.id] and (reason := _cannot(unit, memory))
-    }
+    if starts:
+        largest_kw, largest = _largest(units, wanted, need)
     deficit_kw = need.need_kw - capacity_kw
     return AreaCommitment(
         wanted,
@@ -209,7 +232,8 @@ def decide(
         largest,
         max(deficit_kw, 0.0),
         max(min(deficit_kw + largest_kw, largest_kw), 0.0),
-        refused,
+        units,
+        memory,
     )
 
 
@@ -244,8 +268,9 @@ def _standing_wish(unit: Unit, memory: CommitmentMemory) -> bool:
         return unit.override == "on"
     wish = unit.planned or device.must_run or device.id in memory.extras
     if wish and not unit.on:
-        return not unit.blocked and unit.in_state_s >= device.min_down_s
-    if not wish and unit.on and unit.in_state_s < device.min_up_s:
+        standing = unit.standing()
+        return not standing.blocked and standing.in_state_s >= device.min_down_s
+    if not wish and unit.on and unit.standing().in_state_s < device.min_up_s:
         return True
     return wish
 
@@ -255,13 +280,19 @@ def _cannot(unit: Unit, memory: CommitmentMemory) -> str:
         return failure.cause
     if unit.override == "off":
         return "held off by the operator"
-    if unit.blocked:
-        return unit.blocked
-    if not unit.on and unit.in_state_s < unit.device.min_down_s:
-        return f"off for {unit.in_state_s:.0f} s of {unit.device.min_down_s:.0f} s"
+    standing = unit.standing()
+    if standing.blocked:
+        return standing.blocked
+    if not unit.on and standing.in_state_s < unit.device.min_down_s:
+        return f"off for {standing.in_state_s:.0f} s of {unit.device.min_down_s:.0f} s"
     if unit.limit_kw <= 0.0:
         return "can give nothing here"
     return ""
+
+
+def _is_short(need: Need, capacity_kw: float, largest_kw: float) -> bool:
+    """Whether what is on leaves need, or the loss of the largest infeed, uncovered."""
+    return need.need_kw - capacity_kw + largest_kw > TOLERANCE_FRACTION * need.need_kw
 
 
 def _limit_of(units: Sequence[Unit], device_id: str) -> float:

@@ -23,6 +23,7 @@ def kind_of_weekday(weekday: int) -> int:
     return max(0, weekday - 4)
 
 
+@lru_cache(maxsize=256)
 def place(at_ms: int, zone_name: str, slot_s: int) -> tuple[int, int, int]:
     """Local day number (proleptic ordinal), its kind, and the slot of the day of an instant."""
     moment = local(at_ms, zone_name)
