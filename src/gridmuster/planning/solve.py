@@ -16,6 +16,7 @@ from gridmuster.planning.linear import Floats
 from gridmuster.planning.loosened import plan_loosened, suits_loosened
 from gridmuster.planning.objectives import costs
 from gridmuster.planning.problem import PlanLimits, PlanProblem, PlanSolution
+from gridmuster.planning.resting import resting_plan
 from gridmuster.planning.risk import assess_plan
 from gridmuster.planning.search import CLOSE_USD, AreaPlan, AreaSearch
 from gridmuster.planning.solution import Proof, answer
@@ -79,7 +80,10 @@ def _solve(
     parts = tasks(problem, costs(problem))
     large = {task.area for task in parts if _is_for_decomposition(task, method)}
     plans: dict[int, AreaPlan] = {}
-    waiting = sum(map(_devices, parts))
+    if method is Method.AUTO:
+        plans = {task.area: at_rest for task in parts if (at_rest := resting_plan(task))}
+        large -= plans.keys()
+    waiting = sum(_devices(task) for task in parts if task.area not in plans)
     for task in parts:
         if task.area in large:
             left_s = max(watch_s + limits.time_limit_s - stopwatch_s(), 0.0)
@@ -93,7 +97,7 @@ def _solve(
     searches = [
         AreaSearch(task, limits, previous, watch_s + limits.time_limit_s)
         for task in parts
-        if task.area not in large
+        if task.area not in plans
     ]
     for search in searches:
         search.relax()
