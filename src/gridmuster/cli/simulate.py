@@ -35,13 +35,16 @@ def simulate(
 
     folder = Path(tempfile.mkdtemp(prefix="gridmuster-")) if state is None else state
     folder.mkdir(parents=True, exist_ok=True)
-    journal = folder / "plant.journal"
-    if journal.exists():
-        raise typer.BadParameter(f"{journal} exists; give a new folder", param_hint="--state")
     loaded = load_fleet(fleet)
     if words := unused_links(loaded.links):
         typer.echo(words, err=True)
-    found = run_simulate(SimulateCall(loaded, year, seed, hours, hardship, journal))
+    call = SimulateCall(loaded, year, seed, hours, hardship, folder / "plant.journal")
+    for part in call.parts():
+        if part.journal.exists():
+            raise typer.BadParameter(
+                f"{part.journal} exists; give a new folder", param_hint="--state"
+            )
+    found = run_simulate(call)
     text = found.as_json()
     if report is not None:
         report.write_text(text + "\n", encoding="utf-8")

@@ -49,6 +49,8 @@ class LockstepSite:
     #: A frame arrived since it was last looked at.
     stirred: bool = False
     scanned_ms: int = 0
+    #: Something is under way at it, as of its last scan or frame.
+    busy: bool = True
 
 
 class LockstepCenter:
@@ -237,6 +239,7 @@ class Lockstep:
 
     @staticmethod
     def _apply(site: LockstepSite, output: AgentOutput) -> None:
+        site.busy = not site.agent.at_rest
         for key, order, value in output.orders:
             site.by_key[key].send(order, value)
         if not output.frames:

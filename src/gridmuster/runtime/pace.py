@@ -7,7 +7,8 @@
 
 No step goes beyond a moment that is known to matter (an activation begins, a plan is due), and
 the world ends a step by itself when something happens in it. A site at which nothing is under way
-is read on the grid of 300 s and when something happens there; every other site in every cycle.
+is read every 900 s, a third of them in each round of 300 s, and when something happens there;
+every other site in every cycle. Each area's own meter is read in every cycle.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from gridmuster.units import MS_PER_S
 FINE_S: Final = 4
 STEADY_S: Final = 60
 QUIET_S: Final = 300
+#: Time between two reports of a site at rest, s: the quarter of an hour of utilities' meters.
+REST_S: Final = 900
+#: Rounds of `QUIET_S` in that time.
+REST_ROUNDS: Final = REST_S // QUIET_S
 #: How long after anything happened cycles stay fine, s: a start and its first minute of load
 #: report themselves as they go; each of their steps counts anew.
 SETTLE_S: Final = 60
@@ -67,8 +72,13 @@ def next_ms(known: Known) -> int:
 
 
 def whole_round(at_ms: int) -> bool:
-    """Whether every site is read at an instant."""
+    """Whether an instant is on the grid of `QUIET_S`, on which sites at rest have their turns."""
     return at_ms % (QUIET_S * MS_PER_S) == 0
+
+
+def turn(at_ms: int) -> int:
+    """Which of the sites at rest are read at a whole round: those of this number."""
+    return at_ms // (QUIET_S * MS_PER_S) % REST_ROUNDS
 
 
 def _after(now_ms: int, step_s: int) -> int:

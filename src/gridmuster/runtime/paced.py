@@ -12,7 +12,15 @@ from gridmuster.comms.memory import MemoryBroker
 from gridmuster.fleet.model import Fleet
 from gridmuster.gateway.config import AgentConfig
 from gridmuster.runtime.lockstep import Lockstep
-from gridmuster.runtime.pace import NEAR_SHARE, SETTLE_S, Known, next_ms, whole_round
+from gridmuster.runtime.pace import (
+    NEAR_SHARE,
+    REST_ROUNDS,
+    SETTLE_S,
+    Known,
+    next_ms,
+    turn,
+    whole_round,
+)
 from gridmuster.runtime.recorder import RecordedCore
 from gridmuster.runtime.solving import Solver
 from gridmuster.simulator.world import World
@@ -67,7 +75,7 @@ class PacedLockstep(Lockstep):
             self._happened_ms,
             any(not sent.answered for sent in self._open(state)),
             self._near(),
-            any(not site.agent.at_rest for site in self.sites.values()),
+            any(site.busy for site in self.sites.values()),
             self._due_ms(state, now_ms),
         )
 
@@ -87,15 +95,22 @@ class PacedLockstep(Lockstep):
         self.cycles[step_s] = self.cycles.get(step_s, 0) + 1
 
     def _read(self, now_ms: int) -> None:
-        """Scan every site in a whole round; in between those that are at work or were stirred."""
-        whole = whole_round(now_ms) or self.recorded.core.state.session.mode is Mode.RECOVERING
-        for site_id, site in self.sites.items():
-            changes = self.world.sites[site_id].changes
+        """Scan the sites whose turn it is, those that are at work and those that were stirred."""
+        every = self.recorded.core.state.session.mode is Mode.RECOVERING
+        mine = turn(now_ms) if whole_round(now_ms) else -1
+        world = self.world.sites
+        for number, (site_id, site) in enumerate(self.sites.items()):
+            changes = world[site_id].changes
             stirred = changes != self._site_seen[site_id] or site.stirred
             if stirred:
                 self._site_seen[site_id], site.stirred = changes, False
                 self._awake_ms[site_id] = now_ms + SETTLE_S * MS_PER_S
-            if whole or now_ms <= self._awake_ms[site_id] or not site.agent.at_rest:
+            if (
+                every
+                or number % REST_ROUNDS == mine
+                or now_ms <= self._awake_ms[site_id]
+                or site.busy
+            ):
                 self._scan(site_id, site, now_ms)
 
     def _notice(self, now_ms: int) -> None:

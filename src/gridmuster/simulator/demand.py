@@ -84,7 +84,9 @@ class Demand:
     ) -> None:
         users = fleet.end_users
         zones = [fleet.site_by_id[user.site].time_zone for user in users]
-        self._kinds = [(user.load_class, zone) for user, zone in zip(users, zones, strict=True)]
+        kinds = [(user.load_class, zone) for user, zone in zip(users, zones, strict=True)]
+        self._kinds = list(dict.fromkeys(kinds))
+        self._kind = np.array([self._kinds.index(kind) for kind in kinds], np.int64)
         self._peaks = np.array([user.peak_kw for user in users], np.float64)
         self._spreads = np.array([SPREAD[user.load_class] for user in users], np.float64)
         seeds = [entity_seed(seed, "demand", user.id) for user in users]
@@ -113,13 +115,10 @@ class Demand:
         return demand
 
     def _expected(self, start_ms: int, end_ms: int, times_ms: Floats) -> Floats:
-        columns: dict[tuple[LoadClass, str], Floats] = {}
-        expected = np.empty((len(times_ms), len(self._kinds)))
+        columns = np.empty((len(times_ms), len(self._kinds)))
         for k, kind in enumerate(self._kinds):
-            column = columns.get(kind)
-            if column is None:
-                column = columns[kind] = _line(*kind, start_ms, end_ms, len(times_ms))
-            expected[:, k] = column * self._peaks[k]
+            columns[:, k] = _line(*kind, start_ms, end_ms, len(times_ms))
+        expected = np.asarray(columns[:, self._kind] * self._peaks)
         if self._recorded is not None:
             recorded = self._recorded.at(times_ms + self._offset_ms)
             for k, (meter, scale) in enumerate(self._assigned):

@@ -10,6 +10,7 @@ from typing import Final, TypedDict
 from gridmuster.clock import iso, local
 from gridmuster.fleet.devices import Device, Generator
 from gridmuster.fleet.model import Fleet
+from gridmuster.fleet.regions import changed
 from gridmuster.signals import Alert
 from gridmuster.simulator.noise import stream
 from gridmuster.simulator.scenario import (
@@ -69,12 +70,12 @@ def neglected(fleet: Fleet, seed: int, hardship: float = 1.0) -> Fleet:
 
     Args:
         fleet: the fleet as its owner knows it.
-        seed: chooses them.
+        seed: chooses them, each by itself.
         hardship: times as many as usual.
     """
-    dice = stream(seed, "neglected")
     devices: list[Device] = []
     for device in fleet.devices:
+        dice = stream(seed, "neglected", device.id)
         if isinstance(device, Generator) and dice.random() < NEGLECTED_SHARE * hardship:
             worse = device.reliability.model_copy(
                 update={"mttf_h": NEGLECTED_MTTF_H, "fail_to_start": NEGLECTED_FAIL_TO_START}
@@ -82,7 +83,7 @@ def neglected(fleet: Fleet, seed: int, hardship: float = 1.0) -> Fleet:
             devices.append(device.model_copy(update={"reliability": worse}))
         else:
             devices.append(device)
-    return fleet.model_copy(update={"devices": tuple(devices)})
+    return changed(fleet, devices=tuple(devices))
 
 
 class _Calendar:
