@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gridmuster.cli.main import build
+from gridmuster.cli.simulate_run import SimulateCall
 from gridmuster.clock import local, parse_iso
 from gridmuster.fleet.devices import Every, Exercise, Generator
 from gridmuster.fleet.save import write_fleet
@@ -78,3 +79,17 @@ def test_the_command_tells_what_came_of_it(tmp_path: Path) -> None:
     again = CliRunner().invoke(build("simulate"), arguments)
     assert again.exit_code == 2
     assert "exists" in again.output
+
+
+def test_each_region_has_a_journal_of_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    alone = SimulateCall(generate_towers(3, 1), 2025, 1, 1.0, 1.0, folder / "plant.journal")
+    (part,) = alone.parts()
+    assert (part.fleet, part.journal) == (alone.fleet, folder / "plant.journal")
+    several = SimulateCall(generate_towers(201, 1), 2024, 1, None, 1.0, folder / "plant.journal")
+    parts = several.parts()
+    assert several.length_h == 8784.0
+    assert [part.journal.name for part in parts] == [
+        f"plant.{area.id}.journal" for area in several.fleet.areas
+    ]
+    assert all(part.start_ms == parts[0].start_ms for part in parts)

@@ -29,6 +29,29 @@ FREQUENCY_KNOT_S: Final = 12
 Row = list[float]
 
 
+class _Sums:
+    """Sums end-users into columns, in the order of the end-users.
+
+    Args:
+        into: column of each end-user.
+        columns: how many there are.
+    """
+
+    def __init__(self, into: list[int], columns: int) -> None:
+        self._columns = columns
+        self._order = np.argsort(np.array(into, np.int64), kind="stable")
+        self._filled, self._firsts = np.unique(
+            np.array(into, np.int64)[self._order], return_index=True
+        )
+
+    def of(self, users: Floats) -> Floats:
+        """The columns; users and result by times and what is summed."""
+        found = np.zeros((len(users), self._columns))
+        if len(self._filled):
+            found[:, self._filled] = np.add.reduceat(users[:, self._order], self._firsts, axis=1)
+        return found
+
+
 class Environment:
     """Demand, weather and the utility's frequency.
 
@@ -60,11 +83,12 @@ class Environment:
         )
         sites = {site.id: k for k, site in enumerate(fleet.sites)}
         areas = {area.id: len(sites) + k for k, area in enumerate(fleet.areas)}
-        self._sums = np.zeros((len(fleet.end_users), len(sites) + len(areas)))
-        for k, user in enumerate(fleet.end_users):
-            own_area = areas[fleet.site_by_id[user.site].area]
-            self._sums[k, sites[user.site] if user.behind_transfer else own_area] = 1.0
         base = len(sites) + len(areas)
+        into = [
+            sites[user.site] if user.behind_transfer else areas[fleet.site_by_id[user.site].area]
+            for user in fleet.end_users
+        ]
+        self._sums = _Sums(into, base)
         self.column = {device: base + k for k, device in enumerate(self._weather.ids)}
         self.user_index = {user.id: k for k, user in enumerate(fleet.end_users)}
         self._energy = np.zeros(len(fleet.end_users))
@@ -86,7 +110,7 @@ class Environment:
         weather = self._weather.chunk(chunk_ms, end_ms)
         knots = self._frequency.advance(end_ms) * FREQUENCY_SPREAD
         slips = refine(knots, FREQUENCY_KNOT_S * 1000 // GRID_MS)
-        self._table = np.concatenate([users @ self._sums, weather, slips], axis=1)
+        self._table = np.concatenate([self._sums.of(users), weather, slips], axis=1)
         self._rows = [None] * len(self._table)
         self._user_table = users
         self._users = [None] * len(users)
