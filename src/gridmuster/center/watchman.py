@@ -54,8 +54,8 @@ class Watchman:
         self._config = config
         self._state = state
         self._board = board
-        #: Tanks that wanted nothing, by device id: what was known of each then.
-        self._calm: dict[str, tuple[float, ...]] = {}
+        #: Tanks that wanted nothing, by device id: time and level of the reading that told so.
+        self._calm: dict[str, tuple[int, float]] = {}
 
     def look(
         self, snapshot: Snapshot, decisions: Mapping[str, AreaDecision], planner: Planner
@@ -249,9 +249,10 @@ class Watchman:
         nothing is not looked at again until something else is known of it.
         """
         book = self._state.fuel
+        calm = self._calm
         for device_id, tank in book.tanks.items():
-            known = (tank.at_ms, tank.level, tank.mark, tank.burnt, tank.smooth_per_h)
-            if self._calm.get(device_id) == known:
+            known = (tank.at_ms, tank.level)
+            if calm.get(device_id) == known:
                 continue
             device = self._fleet.device_by_id.get(device_id)
             if not isinstance(device, Generator):
@@ -268,7 +269,7 @@ class Watchman:
                     f"fuel-order:{device_id}", Severity.NOTE, device_id, text, advice
                 )
             if loss is None and order is None and not device.operation.deliveries:
-                self._calm[device_id] = known
+                calm[device_id] = known
 
     def _plan(self, snapshot: Snapshot, planner: Planner) -> None:
         age_s = planner.age_s(snapshot.now_ms)
