@@ -146,7 +146,7 @@ def store_programme(stores, i: int, energy, step_h: float) -> float:
         (60, 12, 4, True, 0.05),
         (400, 24, 5, False, 0.005),
         (400, 24, 6, True, 0.005),
-        (300, 24, 1, True, 0.003),
+        (300, 24, 1, True, 0.005),
         (300, 96, 7, True, 0.01),
     ],
 )
