@@ -35,7 +35,7 @@ from gridmuster.planning.linear import Floats
 DEVICES, AT_INTERVALS = (1_000, 3_000, 10_000, 30_000, 100_000), 24
 INTERVALS, AT_DEVICES = (12, 24, 48, 96), 10_000
 THREADS = 2
-GAP, LIMIT_S = 2e-3, 20.0
+GAP, LIMIT_S = 2e-3, 12.0
 #: Operations of one interval: an engine's three segments, each above and below the headroom's knee
 #: (difference, least, product, two sums), and its two states (five sums and comparisons each); a
 #: store's two slopes (four products and sums each) and two places in its list.
