@@ -37,7 +37,7 @@ def _plans() -> list[Row]:
 BENCHMARKS: dict[str, Benchmark] = {
     "plan": _plans,
     "adequacy": adequacy.run,
-    "cases": cases.run,
+    **cases.PARTS,
     "decomposition": decomposition.run,
     "scaling": scaling.run,
     "dispatch": dispatch.run,

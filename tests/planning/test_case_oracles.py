@@ -23,9 +23,9 @@ from gridmuster.planning.cases.families import as_plan, as_start, families_of, n
 from gridmuster.planning.cases.plans import dispatched
 from gridmuster.planning.cases.prices import PriceSearch, Pricing
 from gridmuster.planning.cases.solving import CaseAnswer, CaseLimits, solve_case
+from gridmuster.planning.cases.sums import SumTree, proved_by, with_sums
 from gridmuster.planning.cases.tight import build
-from gridmuster.planning.cases.windows import WindowBound, parted
-from gridmuster.planning.highs import mixed_integer
+from gridmuster.planning.highs import mixed_integer, relaxed
 from gridmuster.planning.linear import INF, LinearArrays
 
 EXACT = CaseLimits(gap=1e-9, time_limit_s=60.0, threads=1)
@@ -133,38 +133,51 @@ def whole(arrays: LinearArrays) -> float:
 
 
 @settings(max_examples=25)
-@given(random_cases(least_hours=2), st.integers(0, 2**31))
-def test_windows_bound_from_below_at_any_prices(case: Case, seed: int) -> None:
+@given(random_cases(), st.integers(0, 2**31))
+def test_any_duals_prove_a_bound_from_below(case: Case, seed: int) -> None:
     best = optimum(case)
     if best == INF:
         return
     model = build(families_of(case).case, fleet_rows=True)
-    window = model.hour() * 2 // case.hours
-    duals = np.random.default_rng(seed).normal(0.0, 3.0, len(model.arrays.row_lower))
-    apart = parted(model.arrays, window, duals)
-    found = apart.constant + sum(whole(part.arrays) for part in apart.parts)
+    arrays, _ = with_sums(families_of(case).case, model)
+    duals = np.random.default_rng(seed).normal(0.0, 3.0, len(arrays.row_lower))
+    found = proved_by(arrays, (arrays.lower, arrays.upper), duals)
     assert found <= best + 1e-6 * max(abs(best), 1.0)
+    point = relaxed(arrays, 1, 60.0)
+    assert point is not None
+    tight = proved_by(arrays, (arrays.lower, arrays.upper), point.row_duals)
+    assert tight == pytest.approx(point.objective, rel=1e-6, abs=1e-6)
 
 
-@settings(max_examples=5)
-@given(random_cases(least_hours=4))
-def test_rounds_of_windows_rise_and_stay_below_the_optimum(case: Case) -> None:
+def tree_of(case: Case, cost: float) -> SumTree:
+    model = build(families_of(case).case, fleet_rows=True)
+    arrays, sums = with_sums(families_of(case).case, model)
+    singles = np.concatenate([made.on for made in model.groups])
+    return SumTree(arrays, sums, singles, lambda: cost, lambda: 60.0)
+
+
+@settings(max_examples=15)
+@given(random_cases())
+def test_trees_on_sums_rise_to_the_optimum_of_the_families_and_no_further(case: Case) -> None:
     best = optimum(case)
     if best == INF:
         return
-    model = build(families_of(case).case, fleet_rows=True)
-    window = model.hour() * 2 // case.hours
-    windows = WindowBound(model.arrays, window, lambda: best, lambda: 60.0)
-    bounds = [windows.bound()]
-    while windows.work() and len(bounds) < 12:
-        bounds.append(windows.bound())
+    tree = tree_of(case, INF)
+    bounds = [tree.bound()]
+    while tree.work() and len(bounds) < 400:
+        bounds.append(tree.bound())
     assert all(a <= b for a, b in pairwise(bounds))
-    # Better plans than the best are all it speaks of: there are none, so that it may end above.
-    assert min(bounds[-1], best) <= best
-    alone = WindowBound(model.arrays, window, lambda: INF, lambda: 60.0)
-    for _ in range(6):
-        alone.work()
-    assert alone.bound() <= best + 1e-6 * max(abs(best), 1.0)
+    families = whole(build(families_of(case).case, fleet_rows=True).arrays)
+    slack = 1e-5 * max(abs(best), 1.0)
+    assert bounds[-1] <= families + slack
+    assert families <= best + slack
+    if tree.finished():
+        assert bounds[-1] == pytest.approx(families, rel=1e-5, abs=1e-5)
+    # With a plan known the tree speaks of better ones only, and never of more than its cost.
+    known = tree_of(case, best)
+    for _ in range(40):
+        known.work()
+    assert known.bound() <= best
 
 
 @settings(max_examples=10)

@@ -154,6 +154,8 @@ class Relaxation:
 
     Columns that are fixed from the start, and rows left without any other, never reach the solver.
 
+    ``infeasible`` tells whether the last run proved that no point keeps all rows.
+
     Args:
         arrays: the model.
         threads: threads to use.
@@ -164,6 +166,7 @@ class Relaxation:
         self.lower = arrays.lower.copy()
         self.upper = arrays.upper.copy()
         self.solves = 0
+        self.infeasible = False
         self._active = np.flatnonzero(arrays.lower < arrays.upper)
         self._number = np.full(len(arrays.cost), -1, dtype=np.int64)
         self._number[self._active] = np.arange(len(self._active))
@@ -201,8 +204,9 @@ class Relaxation:
         spent_s = float(self._solver.getRunTime())
         self._solver.setOptionValue("time_limit", spent_s + max(time_limit_s, LEAST_S))
         status = self._solver.run()
-        optimal = self._solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        if status == highspy.HighsStatus.kError or not optimal:
+        ended = self._solver.getModelStatus()
+        self.infeasible = ended == highspy.HighsModelStatus.kInfeasible
+        if status == highspy.HighsStatus.kError or ended != highspy.HighsModelStatus.kOptimal:
             return None
         solution = self._solver.getSolution()
         values = self._fixed.copy()

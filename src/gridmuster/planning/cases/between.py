@@ -22,8 +22,9 @@ from gridmuster.planning.linear import Floats, LinearArrays
 
 #: Cost of the best plan and room to it are taken so much wider, for rounding.
 SLACK = 1e-7
-#: Gap of a neighbourhood at which to stop, as a share of the best plan's cost.
-GAP = 1e-4
+#: Gap of a neighbourhood at which to stop, as a share of the gap asked for, and least and most, of
+#: the best plan's cost.
+SHARE, LEAST_GAP, MOST_GAP = 0.1, 1e-4, 1e-3
 #: Most time for one neighbourhood, s.
 TURN_S = 15.0
 #: A relaxed value this near to a whole number is one.
@@ -60,38 +61,45 @@ class Between:
         plans: the search, which has a plan.
         family: the model of families.
         mix: where prices stand.
+        gap: relative gap asked for.
         left_s: time left, s.
     """
 
     def __init__(
-        self, plans: PlanSearch, family: FamilyModel, mix: Mix, left_s: Callable[[], float]
+        self,
+        plans: PlanSearch,
+        family: FamilyModel,
+        mix: Mix,
+        gap: float,
+        left_s: Callable[[], float],
     ) -> None:
         self._plans = plans
         self._family = family
         self._mix = mix
+        self._gap = min(max(SHARE * gap, LEAST_GAP), MOST_GAP)
         self._left_s = left_s
         self._point: Floats | None = None
 
-    def turn(self, spread_h: int) -> bool:
+    def turn(self, spread_h: int, point: Floats | None = None) -> bool:
         """Search between the two; whether a better plan came of it.
 
         Args:
             spread_h: hours before and after a difference that are open as well.
+            point: values of the model's columns to go towards; None for the relaxation's.
         """
         best = self._plans.best
         if best is None or self._left_s() <= 0.0:
             return False
         model = self._family.narrowed(self._plans, self._mix)
-        if self._point is None:
-            point = relaxed(model.arrays, 1, self._left_s())
-            self._point = None if point is None else point.values
-        if self._point is None:
+        if point is None:
+            point = self._relaxed(model)
+        if point is None:
             return False
         start = as_start(self._family.families, model, best.plan)
         now = np.zeros(len(model.arrays.cost))
         now[start.columns] = start.values
-        arrays = _between(model, self._point, now, spread_h)
-        gap = GAP * abs(self._plans.cost)
+        arrays = _between(model, point, now, spread_h)
+        gap = self._gap * abs(self._plans.cost)
         run = WatchedRun(arrays, start, RunLimits(min(self._left_s(), TURN_S), 1, gap))
         run.run()
         values = run.take()
@@ -99,6 +107,12 @@ class Between:
             return False
         plan = as_plan(self._plans.pricing.case, self._family.families, model, values)
         return self._plans.offer(plan)
+
+    def _relaxed(self, model: TightModel) -> Floats | None:
+        if self._point is None:
+            point = relaxed(model.arrays, 1, self._left_s())
+            self._point = None if point is None else point.values
+        return self._point
 
 
 def _between(model: TightModel, point: Floats, now: Floats, spread_h: int) -> LinearArrays:

@@ -31,6 +31,7 @@ class RunLimits:
         effort: of looking for plans, as a share; HiGHS' ``mip_heuristic_effort``.
         still_below: cost of the best plan known: the run ends when the gap between it and the
             bound stands still; None to go on.
+        outdated: whether a smaller model has become known: the run ends; None to go on.
     """
 
     time_limit_s: float
@@ -38,6 +39,7 @@ class RunLimits:
     absolute_gap: float = 0.0
     effort: float = 0.05
     still_below: Callable[[], float] | None = None
+    outdated: Callable[[], bool] | None = None
 
 
 class WatchedRun:
@@ -115,7 +117,8 @@ class WatchedRun:
             if np.isfinite(bound):
                 self._bound = max(self._bound, bound)
             bound = self._bound
-        if self._stop.is_set() or self._still(bound):
+        outdated = self._limits.outdated is not None and self._limits.outdated()
+        if self._stop.is_set() or outdated or self._still(bound):
             event.interrupt()
 
     def _still(self, bound: float) -> bool:

@@ -51,6 +51,9 @@ DIVE_CELLS = 8_000
 IDLE = 12
 #: Hours around what is between relaxation and plan that are open too, one after the other.
 SPREADS_H = (0, 1, 2)
+#: So many neighbourhoods in vain are enough beside a tree; then plans between the best one and the
+#: tree's lowest node, so many hours around open too, and help with the tree take turns.
+TREE_IDLE, TREE_SPREAD_H = 3, 1
 #: Most time for the case that is solved to have the kernels compiled, s: nothing but a brake.
 COMPILING_S = 300.0
 #: Between two looks at what runs beside, s.
@@ -171,6 +174,7 @@ class _CaseSearch:
         self._model: TightModel | None = None
         self._lane: BoundLane | None = None
         self._side: BoundSide | None = None
+        self._between: Between | None = None
         self._apart = Families(case, np.arange(len(case.thermal)), exact=True)
         self._turns: Iterator[Turn] = iter(())
         self._idle = 0
@@ -230,18 +234,27 @@ class _CaseSearch:
         """Better plans and a better bound; at once in small cases when there are two threads."""
         if not self._over() and not (self._small() and self._limits.threads >= 2):
             self._beside(self._better, self._better)
-        if self._over() or not self._worth_whole():
+        self._begin_side(mix)
+        side, between = self._side, self._between
+        if self._over() or side is None or between is None:
             return
-        family = family_model(self._plans)
-        self._side = BoundSide(self._plans, family, mix, self._left_s)
-        between = Between(self._plans, family, mix, self._worth_s)
         for spread_h in SPREADS_H:
             self._listen()
-            if self._over() or self._side.finished():
+            if self._over() or side.finished():
                 break
             if between.turn(spread_h):
                 self._say("between")
         self._better()
+
+    def _begin_side(self, mix: Mix) -> None:
+        """Have the bound raised beside from now on, once there is a plan and if it is worth it."""
+        if self._side is not None or self._plans.best is None:
+            return
+        if self._over() or not self._worth_whole():
+            return
+        family = family_model(self._plans)
+        self._between = Between(self._plans, family, mix, self._limits.gap, self._worth_s)
+        self._side = BoundSide(self._plans, family, mix, self._left_s)
 
     def _first_plans(self, search: PriceSearch, mix: Mix) -> None:
         """Round what the prices say, and round it after a dive; the first alone if that will do."""
@@ -301,9 +314,15 @@ class _CaseSearch:
         if side.helped() or (self._limits.threads < 2 and self._idle >= IDLE):
             side.wait(POLL_S)
             return True
-        if self._limits.threads >= 2 and self._idle >= IDLE and side.help():
-            self._idle = IDLE // 2
-            return True
+        if self._limits.threads < 2 or self._idle < TREE_IDLE:
+            return False
+        point = side.point()
+        if point is not None and self._between is not None:
+            if self._between.turn(TREE_SPREAD_H, point):
+                self._idle = 0
+                self._say("between")
+                return True
+            return side.help()
         return False
 
     def _prove_whole(self) -> None:
