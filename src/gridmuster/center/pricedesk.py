@@ -22,7 +22,7 @@ from gridmuster.center.operator import OperatorMemory, Override
 from gridmuster.center.planmemory import PlanMemory
 from gridmuster.center.pricing import PricedRun, PricedStore, PricedWait, PricingMemory
 from gridmuster.center.sources import PlanNow
-from gridmuster.dispatch.offers import PLAN_INERTIA_USD_PER_KWH, SHORT_STORE_H, PlannedStore
+from gridmuster.dispatch.offers import PLAN_INERTIA_USD_PER_KWH, PRICED_STORE_H, PlannedStore
 from gridmuster.errors import PlanningError
 from gridmuster.fleet.devices import Generator, Store
 from gridmuster.fleet.economics import fuel_line, store_hold_h
@@ -97,7 +97,7 @@ class PriceDesk:
         self._cells: dict[str, list[_Cell]] = {}
         for device in fleet.devices:
             try:
-                if isinstance(device, Store) and store_hold_h(device) >= SHORT_STORE_H:
+                if isinstance(device, Store) and store_hold_h(device) >= PRICED_STORE_H:
                     cell = _Cell(device, store_terms(device))
                     self._cells.setdefault(device.site, []).append(cell)
                 elif isinstance(device, Generator) and not device.must_run:

@@ -16,6 +16,9 @@ LOOK_AHEAD_S = 60.0
 SUSTAIN_H = 5.0 / 60.0
 #: Hours of energy at rated power below which a store rides through but does not carry.
 SHORT_STORE_H = 0.5
+#: Hours of energy at rated power from which a store may act on a price by itself: three intervals
+#: of five minutes, with what a start of an engine takes.
+PRICED_STORE_H = 0.25
 #: A short store discharges only when the need would otherwise be cut, and refills at any usual
 #: price: it is kept for the seconds nobody else can cover.
 SHORT_STORE_DISCHARGE_USD_PER_KWH = 1.0
@@ -93,7 +96,8 @@ def store_offer(
     room_kwh = max(device.max_energy_kwh - energy_kwh, 0.0)
     high_kw = min(limit_kw, usable_kwh * device.discharge_efficiency / SUSTAIN_H)
     low_kw = -min(device.max_charge_kw, room_kwh / device.charge_efficiency / SUSTAIN_H)
-    if store_hold_h(device) < SHORT_STORE_H:
+    chosen = plan is not None and plan.held is not None
+    if store_hold_h(device) < SHORT_STORE_H and not chosen:
         return _short_store_offer(device, energy_kwh, low_kw, high_kw)
     if plan is None:
         return Offer(device.id, 0.0, ((high_kw, SHORT_STORE_DISCHARGE_USD_PER_KWH),))

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import structs
 
 from gridmuster.clock import local
-from gridmuster.dispatch.offers import SHORT_STORE_H
+from gridmuster.dispatch.offers import PRICED_STORE_H
 from gridmuster.errors import PlanningError
 from gridmuster.fleet.devices import Generator, Store
 from gridmuster.fleet.economics import store_hold_h
@@ -56,7 +56,7 @@ def kinds_of(fleet: Fleet, now_ms: int) -> Kinds:
     days = (date(today.year, 12, 31) - today).days + 1
     for device in fleet.devices:
         try:
-            if isinstance(device, Store) and store_hold_h(device) >= SHORT_STORE_H:
+            if isinstance(device, Store) and store_hold_h(device) >= PRICED_STORE_H:
                 kind = store_terms(device).kind()
                 stores[kind] = stores.get(kind, 0.0) + device.rated_kw
             elif isinstance(device, Generator) and may_run(device):
