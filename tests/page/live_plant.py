@@ -71,6 +71,7 @@ class LivePlant:
         fleet: the fleet; None: twelve sites of one seed.
         start: local time at which it begins.
         events: what happens.
+        agents: settings of the gateways.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class LivePlant:
         fleet: Fleet | None = None,
         start: str = "18:00",
         events: Sequence[Event] = (),
+        agents: AgentConfig | None = None,
         **app_options: Any,
     ) -> None:
+        self._agents = AgentConfig(scan_s=COARSE.cycle_s) if agents is None else agents
         self.fleet = fleet if fleet is not None else generate(12, 1)
         self.journal_path = folder / "page.journal"
         self._scenario = Scenario(name="page", events=tuple(events))
@@ -110,7 +113,7 @@ class LivePlant:
             self.world,
             recorded,
             self.solver,
-            AgentConfig(scan_s=COARSE.cycle_s),
+            self._agents,
             self.broker,
             self._virtual,
         )

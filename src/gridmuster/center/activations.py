@@ -295,16 +295,24 @@ class ActivationDesk:
             return
         lost = []
         for called in one.live():
-            if now_ms >= called.start_ms and (why := self._lost(called.device, wish, known)):
+            # What keeps a set from its power after the window takes nothing from the call.
+            on_call = called.start_ms <= now_ms < wish.until_ms
+            if on_call and (why := self._lost(called.device, wish, known)):
                 called.lost = why
                 lost.append(called.device)
                 if called.device in known.commitment.failures:
                     one.failed.append(called.device)
+            elif now_ms >= wish.until_ms and self._undeclared(called, wish, known):
+                # Who may run in declared alerts only goes off with the alert, not after the others.
+                called.end_ms, called.ours = min(called.end_ms, now_ms), False
         count(one, known.snapshot.readings, now_ms)
         due = now_ms - one.looked_ms >= LOOK_EVERY_S * MS_PER_S
         if now_ms < wish.until_ms and (lost or due):
             one.looked_ms = now_ms
             self._make_up(one, known, lost)
+
+    def _undeclared(self, called: Called, wish: Activation, known: Known) -> str:
+        return self._book.undeclared(self._generator(called.device), wish, known)
 
     def _lost(self, device_id: str, wish: Activation, known: Known) -> str:
         """Why a called set cannot serve any more; empty while it can."""

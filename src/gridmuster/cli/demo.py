@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,9 @@ def demo(
     state: Annotated[
         Path | None, typer.Option(help="folder for journal, logs and tokens; default: a new one")
     ] = None,
+    begin: Annotated[
+        str, typer.Option(help="local time of the simulated day at which it begins")
+    ] = "00:00",
     open_page: Annotated[
         bool, typer.Option("--open", help="open the page in the browser; not at speed max")
     ] = False,
@@ -53,7 +57,8 @@ def demo(
     folder.mkdir(parents=True, exist_ok=True)
     call = DemoCall(sites, hours, number, seed, headless, fleet, market, meters, scenario, folder)
     past = tuple(market_history or ())
-    found = run_demo(replace(call, open_page=open_page, market_history=past))
+    start_ms = _begin_ms(begin)
+    found = run_demo(replace(call, open_page=open_page, market_history=past, start_ms=start_ms))
     if report is not None:
         report.write_text(found.as_json() + "\n")
     if as_json:
@@ -65,6 +70,16 @@ def demo(
     failed = json.loads(found.as_json()).get("invariant_violations", 0)
     if failed:
         raise typer.Exit(1)
+
+
+def _begin_ms(text: str) -> int:
+    from gridmuster.simulator.scenario import DEFAULT_START_MS, DEFAULT_ZONE, when_ms
+
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise typer.BadParameter(
+            f"{text!r}: expected a time of day like 14:00", param_hint="--begin"
+        )
+    return when_ms(text, DEFAULT_START_MS, DEFAULT_ZONE)
 
 
 def _speed(text: str) -> float | None:

@@ -50,6 +50,7 @@ class DemoCall:
     folder: Path
     open_page: bool = False
     market_history: tuple[Path, ...] = ()
+    start_ms: int = DEFAULT_START_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ def run_demo(call: DemoCall) -> DemoResult:
     fleet = generate(call.sites, call.seed) if call.fleet is None else load_fleet(call.fleet)
     if words := unused_links(fleet.links):
         Console(stderr=True).print(words)
-    scenario: Scenario | Path = call.scenario or default_day(fleet, DEFAULT_START_MS, call.seed)
-    world = WorldOptions(DEFAULT_START_MS, call.seed, scenario, call.market, call.meters)
+    scenario: Scenario | Path = call.scenario or default_day(fleet, call.start_ms, call.seed)
+    world = WorldOptions(call.start_ms, call.seed, scenario, call.market, call.meters)
     journal = call.folder / "plant.journal"
     options = DemoOptions(fleet, world, call.hours, journal, _market_of(call))
     if call.speed is None:
@@ -103,9 +104,9 @@ def _market_of(call: DemoCall) -> MarketOptions | None:
     try:
         areas = read_market(files)
         area = "NYC" if "NYC" in areas else next(iter(areas))
-        shift_ms = market_shift_ms(call.market, DEFAULT_START_MS)
+        shift_ms = market_shift_ms(call.market, call.start_ms)
         options = MarketOptions(files, area=area, shift_ms=shift_ms)
-        open_market(options, DEFAULT_START_MS)
+        open_market(options, call.start_ms)
     except FleetError as error:
         if call.market_history:
             raise

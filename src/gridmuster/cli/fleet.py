@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gridmuster.errors import Fault
     from gridmuster.fleet.load import Inspection
+    from gridmuster.fleet.model import Fleet
     from gridmuster.fleet.summary import FleetSummary
 
 app = typer.Typer(
@@ -49,6 +50,9 @@ def new(
     kind: Annotated[
         Kind, typer.Option(help="mixed: a city's towers, pumps, clinics and plants.")
     ] = Kind.MIXED,
+    areas: Annotated[
+        int | None, typer.Option(min=1, help="How many areas, with --kind towers.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write; without it, standard output.")
     ] = None,
@@ -64,7 +68,12 @@ def new(
     from gridmuster.fleet.save import fleet_yaml, table_paths, write_fleet
     from gridmuster.fleet.towers import generate_towers
 
-    make = generate if kind is Kind.MIXED else generate_towers
+    if areas is not None and (kind is Kind.MIXED or areas > sites):
+        raise typer.BadParameter("goes with --kind towers, at most one for each site")
+
+    def make(sites: int, seed: int) -> Fleet:
+        return generate(sites, seed) if kind is Kind.MIXED else generate_towers(sites, seed, areas)
+
     if out is None:
         with _busy(f"making {sites} sites"):
             text = fleet_yaml(make(sites, seed))

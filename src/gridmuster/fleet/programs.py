@@ -313,6 +313,11 @@ class Programs(Part):
     )
 
     @property
+    def asserted(self) -> bool:
+        """Whether the conditions of an emergency alert are on record for one of them."""
+        return any(getattr(one, "conditions", None) is not None for one in self.all)
+
+    @property
     def all(self) -> tuple[Program, ...]:
         """Every program, in the order of the kinds."""
         return (

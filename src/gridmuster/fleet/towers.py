@@ -31,7 +31,7 @@ IMPORT_SHARE: Final = 2.0
 _TOWERS: Final = Role(stress=(0.5, 0.5), classes={LoadClass.TELECOM: 1.0}, plants=())
 
 
-def generate_towers(sites: int, seed: int) -> Fleet:
+def generate_towers(sites: int, seed: int, areas: int | None = None) -> Fleet:
     """A fleet of towers; the same arguments always give the same fleet.
 
     Three quarters stand behind a transfer switch with an emergency-class diesel that carries
@@ -42,14 +42,17 @@ def generate_towers(sites: int, seed: int) -> Fleet:
     Args:
         sites: how many towers, >= 1.
         seed: any integer.
+        areas: how many areas they are in; None: one for each 100 towers.
 
     Raises:
-        ValueError: for fewer than one tower.
+        ValueError: for fewer than one tower, or than one in each area.
     """
     if sites < 1:
         raise ValueError(f"a fleet of {sites} towers; at least 1 is needed")
     rng = Random(seed)
-    count = math.ceil(sites / TOWERS_PER_AREA)
+    count = math.ceil(sites / TOWERS_PER_AREA) if areas is None else areas
+    if not 1 <= count <= sites:
+        raise ValueError(f"{sites} towers in {count} areas; at least one tower in each is needed")
     places = cells(count, CITY_LATITUDE, CITY_LONGITUDE)
     quarters = [
         Quarter(id=f"towers-{k + 1}", role=_TOWERS, cell=place, rng=rng)

@@ -15,6 +15,7 @@ from gridmuster.comms.broker import EmbeddedBroker
 from gridmuster.console.auth import Auth
 from gridmuster.console.tokens import Role, token_path
 from gridmuster.errors import LinkError
+from gridmuster.fleet.model import Fleet
 from gridmuster.runtime.demo_max import CENTER_ID, DemoOptions
 from gridmuster.runtime.market import MarketOptions
 from gridmuster.runtime.programs import Programs
@@ -102,10 +103,11 @@ class LivePlant:
         self._origin = folder / "clock-origin"
         self._origin.unlink(missing_ok=True)
         self._fleet_file = folder / "fleet.json"
-        self._sites = [site.id for site in options.fleet.sites]
         self.clock = SharedClock(start_ms, speed, self._origin)
         self.end_ms = start_ms + int(options.hours * MS_PER_HOUR)
-        self.broker = EmbeddedBroker(folder / "broker", options.fleet.id, self._sites)
+        self.broker = EmbeddedBroker(
+            folder / "broker", options.fleet.id, [site.id for site in options.fleet.sites]
+        )
         self.programs = Programs(folder, f"{start_ms}:{speed:g}:{self._origin}")
 
     async def start(self) -> Running:
@@ -125,7 +127,7 @@ class LivePlant:
         )
         await self.programs.wait_for(addresses)
         config = self._folder / "gateways.yaml"
-        config.write_text(json.dumps(_gateway_file(self.broker, self._sites, self._speed)))
+        config.write_text(json.dumps(_gateway_file(self.broker, fleet, self._speed)))
         config.chmod(0o600)
         self.programs.start("gateway", "--config", str(config))
         return await self.start_center()
@@ -214,13 +216,15 @@ def _market_arguments(market: MarketOptions | None) -> list[str]:
     return arguments
 
 
-def _gateway_file(broker: EmbeddedBroker, sites: list[str], speed: float) -> dict[str, object]:
+def _gateway_file(broker: EmbeddedBroker, fleet: Fleet, speed: float) -> dict[str, object]:
     return {
         "fleet": "fleet.json",
-        "brokers": {site: broker.site_url(site) for site in sites},
+        "brokers": {site.id: broker.site_url(site.id) for site in fleet.sites},
         "controllers_file": "controllers.json",
         "state_dir": "gateways",
         "scan_s": scan_s(speed),
+        # The demo's sites trust what its fleet file asserts; a real site has a say of its own.
+        "alert_asserted": any(area.programs.asserted for area in fleet.areas),
         # A message takes the same real time at every speed, and so more plant time.
         "link_allowance_s": 2.0 + 0.5 * speed,
     }

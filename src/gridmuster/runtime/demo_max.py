@@ -68,9 +68,9 @@ def run_max(
         try:
             core = rebuild(journal, options.fleet, config, world.now_ms)
             recorded = RecordedCore(core, journal, CENTER_ID)
-            plant = Lockstep(
-                options.fleet, world, recorded, solver, AgentConfig(scan_s=config.cycle_s)
-            )
+            asserted = any(area.programs.asserted for area in options.fleet.areas)
+            agents = AgentConfig(scan_s=config.cycle_s, alert_asserted=asserted)
+            plant = Lockstep(options.fleet, world, recorded, solver, agents)
             plant.center.forecaster = forecaster
             start_ms, started_s = plant.clock.now_ms(), monotonic_s()
 
