@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.kept import keeper
 from benchmarks.rows import Row
 from gridmuster.clock import parse_iso
 from gridmuster.forecast.market.asking import Horizon, Schedule
@@ -35,6 +35,7 @@ EPF = {"np": (1.74, 1.63, 1.41, 0.9 * 1.41), "pjm": (3.01, 2.79, 2.32, 0.9 * 2.3
 EPF_DAYS, EPF_SKIPPED = 728, 182
 ZONES = ("NYC", "LONGIL", "NORTH", "WEST")
 YEAR = (parse_iso("2018-01-01T05:00:00Z"), parse_iso("2019-01-01T05:00:00Z"))
+KEPT = keeper("forecasts", ("forecast", "forecast/market", "store/market"))
 SEASONS = ("winter", "spring", "summer", "autumn")
 
 
@@ -116,10 +117,13 @@ def _timed(
     history: MarketHistory, schedule: Schedule, span: tuple[int, int]
 ) -> tuple[Forecasts, Floats, float]:
     """Forecast a span: forecasts, truth, processor time, s."""
-    told: Callable[[str, int, int], None] = _say
-    begun = time.process_time()
-    found = run(history, schedule, span[0], span[1], told)
-    spent_s = time.process_time() - begun
+
+    def forecast() -> tuple[Forecasts, float]:
+        begun = time.process_time()
+        made = run(history, schedule, span[0], span[1], _say)
+        return made, time.process_time() - begun
+
+    found, spent_s = KEPT(f"{history.area} {schedule} {span}", forecast)
     return found, history.truth(schedule.target, found.asks.start_ms), spent_s
 
 

@@ -6,20 +6,15 @@ the year played; settings of the models were fixed on 2016 and 2017.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import pickle
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
-import gridmuster
+from benchmarks.kept import keeper
 from benchmarks.market import MARKET, YEAR, ZONES
 from benchmarks.rows import Row
 from gridmuster.clock import parse_iso, stopwatch_s
@@ -46,11 +41,9 @@ SPAN = Span(*YEAR)
 BEFORE = Span(parse_iso("2017-01-01T05:00:00Z"), YEAR[0])
 SITES, CORES = 1000, 2
 FILES = ("nyiso_hourly_da_rt_load_2015_2018", "nyiso_rt5min_2016_2018")
-CORE = Path(gridmuster.__file__).parent
 #: Where learning is, and the modules there that only use what was learnt.
 LEARNT_WITH = ("planning/worth", "forecast/market")
 USES = frozenset({"play", "hybrid", "earnings", "words", "rivals", "sitekernels", "hourworth"})
-Learnt = TypeVar("Learnt")
 
 
 def _histories() -> list[MarketHistory]:
@@ -59,31 +52,7 @@ def _histories() -> list[MarketHistory]:
 
 
 def _prices(span: Span, delay_s: int) -> Market:
-    """The market of a span; what is learnt is kept from run to run where a directory is named.
-
-    Lessons are long. `GRIDMUSTER_BENCH_KEEP` names a directory in which they are kept under a
-    digest of the modules that they are made with, so that a run goes on where one before ended.
-    """
-    folder = os.environ.get("GRIDMUSTER_BENCH_KEEP")
-    if folder is None:
-        return market(_histories(), span, delay_s, _say)
-    made_with = [
-        path for part in LEARNT_WITH for path in (CORE / part).glob("*.py") if path.stem not in USES
-    ]
-    text = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(made_with)))
-
-    def keep(name: str, make: Callable[[], Learnt]) -> Learnt:
-        own = text.copy()
-        own.update(f"{FILES} {ZONES} {delay_s} {name}".encode())
-        path = Path(folder) / f"{own.hexdigest()}.pickle"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            found = make()
-            path.with_suffix(".part").write_bytes(pickle.dumps(found))
-            path.with_suffix(".part").rename(path)
-        kept: Learnt = pickle.loads(path.read_bytes())
-        return kept
-
+    keep = keeper(f"{FILES} {ZONES} {delay_s}", LEARNT_WITH, USES)
     return market(_histories(), span, delay_s, _say, keep)
 
 
@@ -139,9 +108,8 @@ def sites() -> list[Row]:
     dice = np.random.default_rng(1)
     made = [_site(number, dice) for number in range(SITES)]
     for zone in ZONES:
-        for terms in (BATTERY, BRIDGE):
-            prices.outlook(zone, terms)
-            prices.rivals(zone, terms)
+        prices.outlook(zone, BATTERY)
+        prices.rivals(zone, BATTERY)
         for budget_h in BUDGETS_H:
             run_plan(prices, zone, ENGINE, steps_of(budget_h, prices.records[zone], 10**6))
     begun = stopwatch_s()
@@ -167,13 +135,13 @@ def sites() -> list[Row]:
 def _site(number: int, dice: np.random.Generator) -> tuple[str, StoreTerms | Hybrid]:
     """Zone and devices of a site: a battery, an engine (with no battery), or both."""
     zone, kind = ZONES[number % len(ZONES)], number // len(ZONES) % 10
-    hours, wear = float(dice.uniform(0.9, 1.1)), float(dice.uniform(6.0, 14.0))
+    hours, wear = float(dice.uniform(1.8, 2.2)), float(dice.uniform(6.0, 14.0))
+    store = replace(BATTERY, discharge_h=hours, wear_usd_per_mwh=wear)
     if kind < 5:
-        return zone, replace(BATTERY, discharge_h=2.0 * hours, wear_usd_per_mwh=wear)
+        return zone, store
     engine = replace(ENGINE, cost_usd_per_mwh=float(dice.uniform(196.0, 204.0)))
-    bridge = replace(BRIDGE, discharge_h=0.5 * hours, wear_usd_per_mwh=wear)
-    stored_mwh = 0.0 if kind < 8 else 0.5
-    return zone, Hybrid(bridge, 1.0, stored_mwh, engine, 1.0, 1.0, float(dice.choice(BUDGETS_H)))
+    stored_mwh = 0.0 if kind < 8 else hours
+    return zone, Hybrid(store, 1.0, stored_mwh, engine, 1.0, 1.0, float(dice.choice(BUDGETS_H)))
 
 
 def _play(prices: Market, site: tuple[str, StoreTerms | Hybrid]) -> float:
