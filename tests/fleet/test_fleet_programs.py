@@ -54,3 +54,20 @@ def test_what_is_wrong_is_said(tmp_path: Path, programs: dict[str, object], said
 def test_every_kind_is_among_all_and_knows_its_name() -> None:
     kinds = {one.kind: one for one in Program.__subclasses__()}
     assert set(kinds) == set(Programs.model_fields)
+
+
+def test_an_area_with_no_sites_is_warned_of(tmp_path: Path) -> None:
+    document = yaml.safe_load(fleet_yaml(generate(12, 1)))
+    ring = [[0.0, 0.0], [0.1, 0.0], [0.1, 0.1], [0.0, 0.1], [0.0, 0.0]]
+    area: dict[str, object] = {
+        "id": "nowhere",
+        "border": {"type": "Polygon", "coordinates": [ring]},
+    }
+    area["connection"] = {"import_limit_kw": 100.0, "export_limit_kw": 0.0}
+    document["areas"].append({**area, "programs": {"grid_alert": [ALERT]}})
+    path = tmp_path / "fleet.yaml"
+    path.write_text(yaml.safe_dump(document))
+    found = inspect_fleet(path)
+    assert found.fleet is not None
+    (said,) = [one for one in found.warnings if "no site is in this area" in one.limit]
+    assert said.value == "nowhere" and "its programs can call nobody" in said.limit

@@ -62,11 +62,11 @@ def generate_towers(sites: int, seed: int, areas: int | None = None) -> Fleet:
         quarter = quarters[k % count]
         paralleling = (k // count) % round(1.0 / PARALLELING_SHARE) == 0
         _add_tower(quarter, paralleling)
-    areas = [_area(quarter) for quarter in quarters]
+    made = [_area(quarter) for quarter in quarters]
     return Fleet(
         id=f"towers-{sites}-{seed}",
         name=f"{sites} cell towers around one city, seed {seed}",
-        areas=tuple(areas),
+        areas=tuple(made),
         sites=tuple(site for quarter in quarters for site in quarter.sites),
         end_users=tuple(user for quarter in quarters for user in quarter.users),
         devices=tuple(device for quarter in quarters for device in quarter.devices),

@@ -31,6 +31,13 @@ from gridmuster.programs.request import LEAST_KW, Request
 from gridmuster.signals import Alert, Purpose
 from gridmuster.starts import LocalNeed
 
+#: Where a limit of import is remembered among a program's values, by event.
+LIMIT: Final = "limit/"
+#: A call for a limit of import ends when the import without it is below this part of the limit for
+#: so long, s, and keeps this much until then, kW: sets do not come and go about the limit.
+LIMIT_BACK: Final = 0.95
+LIMIT_RECOVER_S: Final = 600.0
+LIMIT_HELD_KW: Final = 1.0
 LEVELS: Final = (Alert.NONE, Alert.EEA1, Alert.EEA2, Alert.EEA3)
 
 
@@ -78,6 +85,9 @@ class Watch(Struct):
         """Drop events that are over at this moment, ms."""
         for name in [name for name, one in self.events.items() if one.until_ms <= now_ms]:
             del self.events[name]
+        for name in [name for name in self.classes if name.startswith(LIMIT)]:
+            if name.removeprefix(LIMIT) not in self.events:
+                del self.classes[name]
 
 
 def asks(program: Program, watch: Watch, sensed: Sensed) -> list[Request]:
@@ -207,7 +217,12 @@ def _openadr(program: OpenAdr, watch: Watch, sensed: Sensed) -> list[Request]:
         if limit_kw is not None:
             if sensed.net_kw is None:
                 continue
-            over_kw = min(max(sensed.net_kw - limit_kw, 0.0), request.power_kw)
+            trip = Trip(limit_kw, LIMIT_BACK * limit_kw, 0.0, LIMIT_RECOVER_S, 0)
+            name = f"{LIMIT}{event.signal.event}"
+            latch = step(watch.classes.get(name, Latch()), trip, sensed.now_ms, sensed.net_kw)
+            watch.classes[name] = latch
+            least_kw = LIMIT_HELD_KW if latch.on else 0.0
+            over_kw = min(max(sensed.net_kw - limit_kw, least_kw), request.power_kw)
             request = structs.replace(request, power_kw=over_kw)
         found.append(request)
     return found

@@ -39,6 +39,7 @@ def warnings(book: Book) -> Iterator[Fault]:
     for area, place in book.areas:
         if book.whole_area(area):
             yield from adequacy(area, place, book)
+            yield from nobody(area, place, book)
 
 
 def export_limit(site: Site, place: Place, devices: Sequence[Device]) -> Iterator[Fault]:
@@ -197,6 +198,19 @@ def wet_stacking(book: Book) -> Iterator[Fault]:
                     f"{100.0 * device.min_load_fraction:.0f} %",
                     expected="a smaller set, a load bank, or paralleling",
                 )
+
+
+def nobody(area: Area, place: Place, book: Book) -> Iterator[Fault]:
+    """A warning for an area without a site: it may be filled later, and can call nobody now."""
+    if any(site.area == area.id for site, _ in book.sites):
+        return
+    calls = "; its programs can call nobody" if area.programs.all else ""
+    yield place.fault(
+        "id",
+        value=area.id,
+        limit=f"no site is in this area, so nothing can be activated in it{calls}",
+        expected="a site with this area, or no such area",
+    )
 
 
 def adequacy(area: Area, place: Place, book: Book) -> Iterator[Fault]:
