@@ -70,7 +70,7 @@ class ActivationDesk:
     def __init__(self, fleet: Fleet, memory: ActivationMemory, sources: SourceBook) -> None:
         self._fleet = fleet
         self.memory = memory
-        self._book = CandidateBook(fleet, sources)
+        self._book = CandidateBook(fleet, sources, memory)
         self.costs = sources.costs
         shares = parse(fleet.objective)
         self._weights = weights_of({name: getattr(shares, key) for name, key in NAMES.items()})

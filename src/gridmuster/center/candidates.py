@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import structs
 
+from gridmuster.center.activationmemory import ActivationMemory
 from gridmuster.center.commoncauses import CauseBook
 from gridmuster.center.operator import OperatorMemory
 from gridmuster.center.sources import SourceBook
@@ -71,10 +72,11 @@ class CandidateBook:
     Args:
         fleet: the fleet.
         sources: costs of the generators.
+        memory: activations under way and to come, which count on fuel.
     """
 
-    def __init__(self, fleet: Fleet, sources: SourceBook) -> None:
-        self._fleet = fleet
+    def __init__(self, fleet: Fleet, sources: SourceBook, memory: ActivationMemory) -> None:
+        self._fleet, self._memory = fleet, memory
         self._sources = sources
         self.causes = CauseBook(fleet)
 
@@ -211,7 +213,7 @@ class CandidateBook:
             run_h = max(run_h + lead_s(device) / SECONDS_PER_HOUR, device.min_up_s / 3600.0)
         context = known.context_of(device.id)
         fuel = fuel_rate(device, kw) * run_h
-        shares = _fuel_share(device, reading, context, fuel)
+        shares = _fuel_share(device, reading, context, fuel, self._promised(device, wish, known))
         permit = _permit_share(device, wish, context, run_h)
         for found in (permit, shares):
             if isinstance(found, str):
@@ -245,6 +247,19 @@ class CandidateBook:
             light_load=light,
             odds_by_state=odds,
         )
+
+    def _promised(self, device: Generator, wish: Activation, known: Known) -> float:
+        """Fuel that activations at other times count on a set for, l or m3."""
+        amount = 0.0
+        for one in self._memory.running.values():
+            other = one.wish
+            if other.from_ms < wish.until_ms and wish.from_ms < other.until_ms:
+                continue
+            left_h = max(other.until_ms - max(other.from_ms, known.now_ms), 0) / MS_PER_HOUR
+            for called in one.live():
+                if called.device == device.id:
+                    amount += fuel_rate(device, called.kw) * left_h
+        return amount
 
     def as_called(self, device_id: str, known: Known, left_h: float) -> Candidate:
         """A set that is called already, with what it can give now and the odds that are left.
@@ -301,16 +316,18 @@ def _as_of_then(context: Context, device: Generator, wish: Activation, now_ms: i
 
 
 def _fuel_share(
-    device: Generator, reading: DeviceReading, context: Context, fuel: float
+    device: Generator, reading: DeviceReading, context: Context, fuel: float, promised: float
 ) -> float | str:
     if device.tank is None or reading.fuel_level is None:
         return 0.0
-    spare = reading.fuel_level - context.envelope.fuel_floor
+    spare = reading.fuel_level - context.envelope.fuel_floor - promised
     unit = "m3" if device.fuel in GASES else "l"
     if spare <= fuel:
         return (
             f"{max(spare, 0.0):.0f} {unit} above the site's reserve of "
-            f"{context.envelope.fuel_floor:.0f} {unit}; the window needs {fuel:.0f} {unit}"
+            f"{context.envelope.fuel_floor:.0f} {unit}"
+            + (f" and {promised:.0f} {unit} promised to other activations" if promised else "")
+            + f"; the window needs {fuel:.0f} {unit}"
         )
     return fuel / spare
 
