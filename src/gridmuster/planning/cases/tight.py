@@ -6,7 +6,7 @@ case from below however many units a group has; for a group of one it is exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,19 +17,13 @@ from gridmuster.planning.linear import INF, Floats, Ints, LinearArrays, LinearMo
 
 @dataclass(frozen=True, slots=True)
 class GroupColumns:
-    """Numbers of a group's columns, one an hour: on, start, stop, power above least, reserve.
-
-    ``more`` are the others, power by piece and matches of starts with stops, ``more_hour`` the
-    hour of each.
-    """
+    """Numbers of a group's columns, one an hour: on, start, stop, power above least, reserve."""
 
     on: Ints
     start: Ints
     stop: Ints
     above: Ints
     reserve: Ints
-    more: Ints
-    more_hour: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +39,6 @@ class TightModel:
     arrays: LinearArrays
     groups: tuple[GroupColumns, ...]
     renewable: tuple[Ints, ...]
-
-    def hour(self) -> Ints:
-        """The hour of every column; a match of a start with a stop counts to the start's."""
-        found = np.zeros(len(self.arrays.cost), dtype=np.int64)
-        for made in self.groups:
-            for columns in (made.on, made.start, made.stop, made.above, made.reserve):
-                found[columns] = np.arange(len(columns))
-            found[made.more] = made.more_hour
-        for columns in self.renewable:
-            found[columns] = np.arange(len(columns))
-        return found
 
 
 def build(case: Case, *, fleet_rows: bool = False) -> TightModel:
@@ -137,15 +120,9 @@ def add_group(
     _times(model, group, columns)
     _capacity(model, group, columns)
     _ramps(model, group, columns)
-    matched = _matches(model, group, columns, lowest, highest)
-    parts = _production(model, group, columns)
-    more = [*matched, *((part, np.arange(len(part))) for part in parts)]
-    none = np.zeros(0, dtype=np.int64)
-    return replace(
-        columns,
-        more=np.concatenate([none, *(numbers for numbers, _ in more)]),
-        more_hour=np.concatenate([none, *(hour for _, hour in more)]),
-    )
+    _matches(model, group, columns, lowest, highest)
+    _production(model, group, columns)
+    return columns
 
 
 def _columns(model: LinearModel, group: Group, lowest: Floats, highest: Floats) -> GroupColumns:
@@ -164,8 +141,7 @@ def _columns(model: LinearModel, group: Group, lowest: Floats, highest: Floats) 
     span = (unit.max_mw - unit.min_mw) * highest
     above = model.columns(hours, 0.0, span, 0.0)
     reserve = model.columns(hours, 0.0, span, 0.0)
-    none = np.zeros(0, dtype=np.int64)
-    return GroupColumns(on, start, stop, above, reserve, none, none)
+    return GroupColumns(on, start, stop, above, reserve)
 
 
 def _times(model: LinearModel, group: Group, columns: GroupColumns) -> None:
@@ -277,19 +253,18 @@ def _ramps(model: LinearModel, group: Group, columns: GroupColumns) -> None:
 
 def _matches(
     model: LinearModel, group: Group, columns: GroupColumns, lowest: Floats, highest: Floats
-) -> list[tuple[Ints, Ints]]:
+) -> None:
     """What starts cost by hours off.
 
     A start is paid as cold unless it is matched with the stop that it follows closely enough to be
     hotter; each stop is matched once (Knueven, Ostrowski and Watson, "A novel matching
     formulation for startup costs in unit commitment", Math. Programming Computation 12, 2020).
-    Where nothing can start or stop nothing is matched. Returns the columns and their hours.
+    Where nothing can start or stop nothing is matched.
     """
     unit, count, hours = group.unit, group.count, len(columns.on)
     coldest = unit.starts[-1]
-    made: list[tuple[Ints, Ints]] = []
     if len(unit.starts) == 1:
-        return made
+        return
     before = float(count if unit.on_before else 0)
     some = np.concatenate([[before], highest[:-1]]) > 0.0
     not_all = np.concatenate([[before], lowest[:-1]]) < count
@@ -305,9 +280,8 @@ def _matches(
             matched = model.columns(len(at), 0.0, float(count), -saved)
             model.entries(after[at + lag_h], matched, -1.0)
             model.entries(since[at], matched, -1.0)
-            made.append((matched, at + lag_h))
     if unit.on_before:
-        return made
+        return
     first = model.rows(1, -INF, float(count))
     for hour in range(min(coldest.lag_h - unit.hours_before, hours)):
         saved = coldest.cost - unit.start_cost(unit.hours_before + hour)
@@ -315,24 +289,17 @@ def _matches(
             matched = model.columns(1, 0.0, float(count), -saved)
             model.entries(after[hour : hour + 1], matched, -1.0)
             model.entries(first, matched, 1.0)
-            made.append((matched, np.array([hour], dtype=np.int64)))
-    return made
 
 
-def _production(model: LinearModel, group: Group, columns: GroupColumns) -> list[Ints]:
-    """Power above the least in pieces of rising cost, each only as wide as the units on.
-
-    Returns the columns of each piece, one an hour.
-    """
+def _production(model: LinearModel, group: Group, columns: GroupColumns) -> None:
+    """Power above the least in pieces of rising cost, each only as wide as the units on."""
     unit, count, hours = group.unit, group.count, len(columns.on)
     total = model.rows(hours, 0.0, 0.0)
     model.entries(total, columns.above, -1.0)
     high_mw = unit.min_mw
-    parts: list[Ints] = []
     for width, rate in pieces_of(unit).parts:
         high_mw += width
         part = model.columns(hours, 0.0, width * count, rate)
-        parts.append(part)
         model.entries(total, part, 1.0)
         # Above what a start or stop allows nothing can be given in that hour (Knueven, Ostrowski
         # and Watson, INFORMS J. Computing 32(4), 2020, section 4.3).
@@ -347,4 +314,3 @@ def _production(model: LinearModel, group: Group, columns: GroupColumns) -> list
             model.entries(rows, columns.start, -at_start)
             model.entries(rows[:-1], columns.stop[1:], -at_stop)
             model.entries(rows, part, -1.0)
-    return parts
