@@ -23,7 +23,7 @@ from gridmuster.fleet.model import Fleet
 from gridmuster.fleet.regions import regions
 from gridmuster.report import Report, render
 from gridmuster.report.yearly import YearFigures, report_year
-from gridmuster.runtime.heap import settle_heap
+from gridmuster.runtime.heap import release_heap, settle_heap
 from gridmuster.runtime.paced import PacedLockstep
 from gridmuster.runtime.year import YearOptions, run_year
 from gridmuster.units import MS_PER_HOUR
@@ -179,7 +179,7 @@ def run_simulate(call: SimulateCall) -> Simulated:
         while waiting:
             _, waiting = wait(waiting, timeout=SHOW_EVERY_S)
             done_ms = [at - part.start_ms for at, part in zip(reached[:], parts, strict=True)]
-            words = iso(int(min(reached[:]))) if waiting else "done"
+            words = iso(int(min(reached[:])))
             bar.update(task, completed=sum(done_ms), description=words)
         judged = tuple(future.result() for future in futures)
     return Simulated(monotonic_s() - started_s, judged)
@@ -216,6 +216,9 @@ def _judge(options: YearOptions, number: int) -> Judged:
     plant = run_year(options, told)
     seconds = monotonic_s() - started_s
     report, year = report_year(str(options.journal))
+    if _reached:
+        _reached[0][number] = float(plant.clock.now_ms())
+    release_heap()
     return Judged(
         areas=tuple(area.id for area in options.fleet.areas),
         journal=str(options.journal),

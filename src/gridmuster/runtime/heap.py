@@ -18,3 +18,11 @@ def settle_heap() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+
+
+def release_heap() -> None:
+    """Let the collector see everything again, so that a process leaves nothing behind at its end.
+
+    Compiled libraries look for objects of theirs that outlive the interpreter and complain.
+    """
+    gc.unfreeze()
