@@ -53,6 +53,35 @@ export interface AreaRow {
   energised: boolean;
   quality: string;
   rates?: AreaRates | null;
+  island?: Island | null;
+}
+
+/** A load step of a microgrid, and whether it is wished closed. */
+export interface IslandStep {
+  id: string;
+  priority: number;
+  power_kw: number;
+  contact: string;
+  load_kw: number | null;
+  wanted: boolean;
+}
+
+/** An area's coupling to the utility and its life as an island; its texts are the center's. */
+export interface Island {
+  state: string;
+  since_ms: number;
+  coupling: string;
+  utility: string;
+  bus: string;
+  synchroniser: string;
+  former: string;
+  sets: string[];
+  steps: IslandStep[];
+  load_kw: number;
+  able_kw: number;
+  reserve_kw: number;
+  text: string;
+  trouble: string;
 }
 
 export interface ForecastRow {
