@@ -70,26 +70,28 @@ class Picture:
     def _view(self, head: PlantMessage) -> PlantView:
         rows = self._rows
         return PlantView(
-            head.at_ms,
-            head.fleet,
-            head.center_id,
-            head.fence,
-            head.mode,
-            head.cycle,
-            head.objective,
-            [_area(row, rows["forecast"].get(row.id)) for row in rows["balance"].values()],
-            [_device(row, rows["plans"].get(row.id), head) for row in rows["devices"].values()],
-            list(rows["alarms"].values()),
-            sorted(rows["decisions"].values(), key=_at_ms),
-            sorted(rows["commands"].values(), key=_at_ms),
-            head.counters,
-            head.plan_status,
-            head.plan_gap,
-            head.plan_age_s,
-            head.time_zone,
-            head.speed,
-            head.link_up,
-            head.journal_fault,
+            at_ms=head.at_ms,
+            fleet=head.fleet,
+            center_id=head.center_id,
+            fence=head.fence,
+            mode=head.mode,
+            cycle=head.cycle,
+            objective=head.objective,
+            areas=[_area(row, rows["forecast"].get(row.id)) for row in rows["balance"].values()],
+            devices=[
+                _device(row, rows["plans"].get(row.id), head) for row in rows["devices"].values()
+            ],
+            alarms=list(rows["alarms"].values()),
+            decisions=sorted(rows["decisions"].values(), key=_at_ms),
+            commands=sorted(rows["commands"].values(), key=_at_ms),
+            counters=head.counters,
+            plan_status=head.plan_status,
+            plan_gap=head.plan_gap,
+            plan_age_s=head.plan_age_s,
+            time_zone=head.time_zone,
+            speed=head.speed,
+            link_up=head.link_up,
+            journal_fault=head.journal_fault,
         )
 
 
