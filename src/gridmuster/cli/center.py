@@ -35,14 +35,29 @@ ScarcityOption = Annotated[
     float, typer.Option(help="price that counts as scarcity, USD/MWh", min=1.0)
 ]
 
+DecideOption = Annotated[
+    bool,
+    typer.Option(
+        "--price-decisions/--plan-decisions",
+        help="let stores and engines act on what the past prices teach, not on plans alone",
+    ),
+]
+
 
 def _market(
-    files: list[Path] | None, mapping: str, area: str, shift_ms: int, scarce: float
+    files: list[Path] | None,
+    mapping: str,
+    area: str,
+    shift_ms: int,
+    scarce: float,
+    decide: bool,
 ) -> MarketOptions | None:
     """The history to forecast from; None: none was given."""
     from gridmuster.runtime.market import MarketOptions
 
-    return MarketOptions(tuple(files), mapping, area, shift_ms, scarce) if files else None
+    if not files:
+        return None
+    return MarketOptions(tuple(files), mapping, area, shift_ms, scarce, decide)
 
 
 def _announce(options: CenterOptions, url: str) -> None:
@@ -78,7 +93,8 @@ def center(
     market_mapping: MappingOption = "",
     market_area: AreaOption = "",
     scarcity: ScarcityOption = 200.0,
-    market_shift_ms: Annotated[int, typer.Option(hidden=True)] = 0,
+    decide: DecideOption = False,
+    shift_ms: Annotated[int, typer.Option("--market-shift-ms", hidden=True)] = 0,
     api_url_file: Annotated[Path | None, typer.Option(hidden=True)] = None,
     clock: ClockOption = "",
 ) -> None:
@@ -116,7 +132,7 @@ def center(
         tls=None if tls_cert is None or tls_key is None else Tls(tls_cert, tls_key),
         entry=Entry(oidc=None if oidc is None else Oidc(load_oidc(oidc))),
         notices=None if notices is None else load_notices(notices),
-        market=_market(market_history, market_mapping, market_area, market_shift_ms, scarcity),
+        market=_market(market_history, market_mapping, market_area, shift_ms, scarcity, decide),
     )
 
     def ready(center: LiveCenter, url: str) -> None:

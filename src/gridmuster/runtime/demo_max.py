@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import structs
@@ -60,9 +60,7 @@ def run_max(
     config = CenterConfig()
     world = make_world(options.fleet, options.world)
     end_ms = world.now_ms + int(options.hours * MS_PER_HOUR)
-    # Learning what energy is worth takes minutes, for which a run at full speed would stand still.
-    market = None if options.market is None else replace(options.market, decide=False)
-    forecaster = open_forecaster(market, options.fleet, world.now_ms, lockstep=True)
+    forecaster = open_forecaster(options.market, options.fleet, world.now_ms, lockstep=True)
     solver = Solver(1)
     with Journal.open(str(options.journal), durable=False) as journal:
         try:

@@ -43,7 +43,7 @@ class MarketOptions:
     area: str = ""
     shift_ms: int = 0
     scarce_usd_per_mwh: float = SCARCE_USD_PER_MWH
-    decide: bool = True
+    decide: bool = False
 
 
 def open_market(options: MarketOptions, now_ms: int) -> MarketBase:
