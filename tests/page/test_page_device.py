@@ -114,5 +114,5 @@ def test_an_engine_says_by_when_it_is_to_be_exercised(page: Page, plant: LivePla
     expect(told).to_be_visible()
     assert parse_iso(told.get_attribute("datetime") or "") == parse_iso(due)
     expect(panel).to_contain_text("Due by")
-    expect(panel).to_contain_text("Not scheduled by itself yet")
+    expect(panel).to_contain_text("No program of its area exercises it")
     expect(panel).to_contain_text("Every month, 30 min at 30 % of its rating or more")

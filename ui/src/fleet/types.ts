@@ -98,6 +98,10 @@ export interface ExerciseAccount {
   last_ms: number | null;
   since_ms: number;
   due_ms: number;
+  /** Empty: none does. */
+  program?: string;
+  placed_ms?: number | null;
+  bank_due_ms?: number | null;
 }
 
 export interface DeviceAccount {

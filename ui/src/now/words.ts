@@ -24,6 +24,8 @@ export interface PriceClass {
   from_usd_per_mwh: number | null;
   to_usd_per_mwh: number | null;
   why: string;
+  /** Of stores only: the highest price below which one charges. */
+  charge_below_usd_per_mwh?: number | null;
 }
 
 export interface TallyRow {
