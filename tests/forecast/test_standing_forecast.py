@@ -20,7 +20,7 @@ from gridmuster.forecast.market.heard import (
     with_heard,
 )
 from gridmuster.forecast.market.history import NEVER, Column
-from gridmuster.forecast.market.standing import teach
+from gridmuster.forecast.market.standing import HOURS, say, teach, trusted_leads
 
 FEW = Boosting(rounds=8, leaves=4)
 ISSUE_MS = day_ms(82) + 13 * HOUR_MS + 11 * 60_000
@@ -81,3 +81,31 @@ def test_finer_prices_are_gathered_into_hours_and_kept_beside_them() -> None:
 def test_too_short_a_history_is_refused_with_what_is_missing() -> None:
     with pytest.raises(PlanningError, match="60 days of prices, 75 are needed"):
         teach(market(90), day_ms(60), 60.0, FEW)
+
+
+def test_leads_at_which_learning_did_worse_say_what_is_published() -> None:
+    leads = np.repeat(np.arange(HOURS), 40)
+    dice = np.random.default_rng(1)
+    published = np.abs(dice.normal(size=len(leads)))
+    own = published * np.where(leads < 14, 0.8, 1.2)
+    trusted = trusted_leads(leads, np.stack([own, published]))
+    assert trusted[:10].all()
+    assert not trusted[18:].any()
+    unknown = np.stack([np.where(leads >= 14, np.nan, own), published])
+    assert trusted_leads(leads, unknown).all()
+
+
+def test_a_forecast_beyond_its_trust_is_the_published_price() -> None:
+    seen = base_of(market(90), ISSUE_MS)
+    standing = teach(seen, ISSUE_MS, 60.0, FEW)
+    far = replace(standing, trusted=np.arange(HOURS) < 3)
+    told, plain = say(seen, far, ISSUE_MS), say(seen, standing, ISSUE_MS)
+    starts = told.start_ms + HOUR_MS * np.arange(HOURS)
+    ahead = seen.columns[AHEAD].gather(starts, np.full(HOURS, ISSUE_MS))
+    middle = told.quantiles[2]
+    # The median is the published price plus the same share of what misses usually are.
+    assert np.array_equal(told.quantiles[:, :3], plain.quantiles[:, :3])
+    known = np.isfinite(ahead) & (np.arange(HOURS) >= 3)
+    assert known.sum() > 4
+    width = told.quantiles[4] - told.quantiles[0]
+    assert (np.abs(middle - ahead)[known] < width[known]).all()
