@@ -21,7 +21,9 @@ from gridmuster.forecast.market.leak import Issued, leaks
 from gridmuster.forecast.market.wallclock import MS_PER_DAY
 from gridmuster.planning.worth import learning, runlearning
 from gridmuster.planning.worth.backtest import Market, Span, market
+from gridmuster.planning.worth.kernels import walk
 from gridmuster.planning.worth.learning import studies
+from gridmuster.planning.worth.play import Hybrid, play_engine, play_hybrid, play_store
 from gridmuster.planning.worth.prices import PriceRecord, delayed, price_record, reaching
 from gridmuster.planning.worth.runterms import RunTerms
 from gridmuster.planning.worth.storechoice import StoreState, choose, choose_now
@@ -32,7 +34,8 @@ HOUR_MS = 3_600_000
 START_MS = 1_609_459_200_000
 DAYS = 44
 STORE = StoreTerms(2.0, 2.0, 0.9, 0.9, 10.0)
-ENGINE = RunTerms(600.0, 3600.0, 0.0, 60.0)
+ENGINE = RunTerms(600.0, 3600.0, 0.0, 45.0)
+SITE = Hybrid(STORE, 1.0, 2.0, ENGINE, 1.0, 1.2, 20.0)
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +44,8 @@ def few_trees(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     quick = partial(grow, settings=Boosting(rounds=2, leaf_rows=20))
     monkeypatch.setattr(learning, "POINTS", 48)
     monkeypatch.setattr(runlearning, "ROUNDS", 1)
+    # A start that is expected to gain anything is made, whatever it earned before.
+    monkeypatch.setattr(runlearning, "_margin", lambda lessons, terms, unseen: 0.0)
     for module in (learning, runlearning):
         monkeypatch.setattr(module, "FOLDS", 2)
         monkeypatch.setattr(module, "MOST_ROWS", 600)
@@ -75,16 +80,20 @@ def span(first: int, end: int) -> Span:
 
 
 def stated(given: MarketHistory, delay_s: int = 0, ahead: int = 0) -> Issued:
-    """Everything that choices are made on, as of when they are made."""
+    """All that choices are made on, and the choices: as of when they are made."""
     made = market([given], span(41, DAYS), delay_s)
     if ahead:
         made = Market({name: peeking(one, ahead) for name, one in made.records.items()}, made.span)
     told = made.outlook("made", STORE)
     first, end = made.rows("made")
-    numbers = [told.acted[None], told.worth.T]
+    played = play_store(made, "made", STORE)
+    numbers = [told.acted[None], told.worth.T, played.power[None]]
     if delay_s == 0 and not ahead:
         runs = made.run_outlook("made", ENGINE)
-        numbers += [runs.begin[None], runs.further[None]]
+        engine = play_engine(made, "made", ENGINE, 20.0)
+        both = play_hybrid(made, "made", SITE)
+        numbers += [runs.begin[None], runs.further[None], engine.power[None]]
+        numbers += [both.power[None], both.level[None]]
     return Issued(made.records["made"].start_ms[first:end], np.concatenate(numbers))
 
 
@@ -96,15 +105,44 @@ def peeking(record: PriceRecord, ahead: int) -> PriceRecord:
 @pytest.mark.parametrize("delay_s", [0, 1800])
 def test_changing_the_future_changes_no_choice_before(delay_s: int) -> None:
     known = delayed(history(), "rt_price", delay_s)
-    make = partial(stated, delay_s=delay_s)
-    assert np.isfinite(make(known).numbers).all()
-    assert leaks(known, make, [START_MS + 42 * MS_PER_DAY + 7 * HOUR_MS]) == []
+    at_ms = START_MS + 42 * MS_PER_DAY + 7 * HOUR_MS
+    seen: list[Issued] = []
+
+    def make(given: MarketHistory) -> Issued:
+        seen.append(stated(given, delay_s))
+        return seen[-1]
+
+    assert leaks(known, make, [at_ms]) == []
+    honest, other = seen
+    assert np.isfinite(honest.numbers).all()
+    # The test says nothing of devices that never do anything, nor of a future that stayed.
+    by_then = honest.issue_ms <= at_ms
+    assert all(len(np.unique(row[by_then])) > 1 for row in honest.numbers)
+    assert not np.array_equal(honest.numbers, other.numbers)
 
 
 def test_a_planted_look_ahead_is_caught() -> None:
     known = delayed(history(), "rt_price", 0)
     at_ms = START_MS + 42 * MS_PER_DAY + 7 * HOUR_MS
     (found,) = leaks(known, partial(stated, ahead=1), [at_ms])
+    assert found.issue_ms == at_ms
+
+
+def test_a_leak_in_the_choices_alone_is_caught() -> None:
+    """Choices that honestly know, but are made on the price of the interval after."""
+    known = delayed(history(), "rt_price", 0)
+    at_ms = START_MS + 42 * MS_PER_DAY + 7 * HOUR_MS
+
+    def make(given: MarketHistory) -> Issued:
+        record = price_record(given, "rt_price", 0)
+        first = record.at(START_MS + 41 * MS_PER_DAY)
+        price = record.seen[first:]
+        later = np.append(price[1:], price[-1])
+        worth = np.tile(np.linspace(80.0, 0.0, 8), (len(price), 1))
+        _, level = walk(price, later, worth, STORE.array(0.5), 0.5, np.ones(len(price)))
+        return Issued(record.start_ms[first:], level[None])
+
+    (found,) = leaks(known, make, [at_ms])
     assert found.issue_ms == at_ms
 
 
