@@ -131,7 +131,7 @@ def test_a_day_with_a_missing_reading_is_named_and_replaced() -> None:
 
 def test_too_few_days_are_refused_with_the_reasons() -> None:
     short = series("2024-07-11", "2024-07-18", ten_times_the_day)
-    with pytest.raises(BaselineError, match=r"4 like days .* at least 5 .* readings missing"):
+    with pytest.raises(BaselineError, match=r"4 like days .* at least 5 .*readings missing: 27"):
         ten_of_ten(short, EVENT, JULY_4)
     found = high_4_of_5(short, EVENT, JULY_4)
     assert len(found.used) == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from gridmuster.report.loadbaseline import Against
     from gridmuster.runtime.replay import Replay
 
 app = typer.Typer(no_args_is_help=True)
@@ -25,6 +27,19 @@ JournalName = Annotated[
     str, typer.Argument(metavar="JOURNAL", help="Path of a journal, or its database URL.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines, on standard output.")]
+
+
+BaselineName = Annotated[
+    str,
+    typer.Option(
+        metavar="10-of-10|high-5-of-10|high-4-of-5",
+        help="Against this baseline of the sites' loads as well, with --settlement.",
+    ),
+]
+Holidays = Annotated[
+    list[str] | None,
+    typer.Option(metavar="DAY", help="A day that counts as a holiday, with --baseline; repeat it."),
+]
 
 
 class By(StrEnum):
@@ -58,6 +73,8 @@ def report(
     settlement: Annotated[
         bool, typer.Option("--settlement", help="What each activation delivered; with --csv too.")
     ] = False,
+    baseline: BaselineName = "",
+    holiday: Holidays = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a page for paper to this file, with --compliance.")
     ] = None,
@@ -76,8 +93,11 @@ def report(
         _compliance(journal, year, csv, html, as_json, out)
         return
     if settlement:
-        _settlement(journal, csv, as_json, out)
+        _settlement(journal, _against(baseline, holiday or []), csv, as_json, out)
         return
+    if baseline or holiday:
+        typer.echo("error: --baseline and --holiday go with --settlement", err=True)
+        raise typer.Exit(EXIT_BROKEN)
     if year is not None or csv is not None or html is not None:
         typer.echo("error: --year, --csv and --html go with --compliance", err=True)
         raise typer.Exit(EXIT_BROKEN)
@@ -137,7 +157,24 @@ def _compliance(
         Console().print(render_compliance(found))
 
 
-def _settlement(journal: str, folder: Path | None, as_json: bool, out: Path | None) -> None:
+def _against(baseline: str, holidays: list[str]) -> Against | None:
+    """The baseline asked for, None when none is."""
+    from gridmuster.report.loadbaseline import Against
+
+    if holidays and not baseline:
+        typer.echo("error: --holiday goes with --baseline", err=True)
+        raise typer.Exit(EXIT_BROKEN)
+    try:
+        days = frozenset(date.fromisoformat(day) for day in holidays)
+    except ValueError as error:
+        typer.echo(f"error: --holiday: {error}; expected like 2026-07-03", err=True)
+        raise typer.Exit(EXIT_BROKEN) from error
+    return Against(baseline, days) if baseline else None
+
+
+def _settlement(
+    journal: str, against: Against | None, folder: Path | None, as_json: bool, out: Path | None
+) -> None:
     """Report what activations delivered."""
     import msgspec
     from rich.console import Console
@@ -146,7 +183,7 @@ def _settlement(journal: str, folder: Path | None, as_json: bool, out: Path | No
     from gridmuster.report.settlementtext import render_settlement, settlement_tables
 
     with _progress("reading") as told:
-        found = report_settlement(journal, progress=told)
+        found = report_settlement(journal, progress=told, against=against)
     text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
     _write(text, out)
     _write_tables(settlement_tables(found), folder)

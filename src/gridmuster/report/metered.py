@@ -6,11 +6,11 @@ generation_meter_output(series["tower-1-gen"], event)
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import chain
 
 from gridmuster.report.baselines import MeterSeries
-from gridmuster.report.source import Cycle, Progress, stream
+from gridmuster.report.source import Cycle, Progress, Session, stream
 from gridmuster.report.tally import HOLD_MS
 from gridmuster.signals import Quality
 from gridmuster.store.journal import Journal
@@ -26,10 +26,12 @@ class IntervalMeter:
 
     Args:
         step_ms: length of an interval, ms.
+        keep: tells of an interval's start, ms, whether it is wanted; None: all are.
     """
 
-    def __init__(self, step_ms: int) -> None:
+    def __init__(self, step_ms: int, keep: Callable[[int], bool] | None = None) -> None:
         self.power_kw: dict[int, float] = {}
+        self._keep = keep
         self._step_ms = step_ms
         self._last: tuple[int, float] | None = None
         self._seam: tuple[int, float] | None = None
@@ -52,7 +54,7 @@ class IntervalMeter:
         for seam_ms in range((last[0] // step_ms + 1) * step_ms, at_ms + 1, step_ms):
             share = (seam_ms - last[0]) / (at_ms - last[0])
             seam_kwh = last[1] + share * (kwh - last[1])
-            if self._seam is not None:
+            if self._seam is not None and (self._keep is None or self._keep(self._seam[0])):
                 gained_kwh = seam_kwh - self._seam[1]
                 self.power_kw[self._seam[0]] = gained_kwh * MS_PER_HOUR / step_ms
             self._seam = (seam_ms, seam_kwh)
@@ -64,6 +66,7 @@ def metered(
     step_s: int,
     zone: str,
     progress: Progress | None = None,
+    watch: Callable[[Session | Cycle], None] | None = None,
 ) -> dict[str, MeterSeries]:
     """Interval data of devices (what they sent out) and end-users (what they took).
 
@@ -75,6 +78,7 @@ def metered(
         step_s: length of an interval, s; divides an hour.
         zone: IANA zone of the result.
         progress: told records read and records in all.
+        watch: told every head and cycle on the way, so that one pass is enough.
 
     Raises:
         JournalError: when there is no journal, it is empty or damaged, or cannot be read.
@@ -84,6 +88,8 @@ def metered(
     meters = {name: IntervalMeter(step_s * MS_PER_S) for name in names}
     with Journal.open(path_or_url, read_only=True) as journal:
         for item in stream(journal, progress):
+            if watch is not None:
+                watch(item)
             if isinstance(item, Cycle):
                 for name, at_ms, kwh in _counters(item):
                     if name in meters:

@@ -5,7 +5,8 @@
 
 Activations are those that the center remembers in the journal's last checkpoint: all that are
 under way and the last fifty that are over. Each is measured by generation meter output (NAESB
-WEQ-015): the sum of its sets' own counters, interval by interval.
+WEQ-015): the sum of its sets' own counters, interval by interval; and, where one is asked for,
+against a baseline of the loads of its sites (`loadbaseline`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,16 @@ from msgspec import Struct
 
 from gridmuster.clock import iso
 from gridmuster.errors import JournalError
-from gridmuster.report.baselines import Event, MeterSeries, generation_meter_output
+from gridmuster.report.baselines import Event, MeterSeries, generation_meter_output, named
+from gridmuster.report.loadbaseline import (
+    Against,
+    CalledEvent,
+    EventBaseline,
+    against_baseline,
+    kept_hours,
+)
 from gridmuster.report.metered import metered
+from gridmuster.report.siteload import SiteLoads
 from gridmuster.report.source import Progress
 from gridmuster.store.journal import Journal
 from gridmuster.units import MS_PER_HOUR, MS_PER_S
@@ -68,10 +77,11 @@ class EventSettlement(Struct, frozen=True):
 
 
 class Settlement(Struct, frozen=True):
-    """All activations that the center remembers, by their begin."""
+    """All activations that the center remembers, by their begin; the same against a baseline."""
 
     step_s: int
     events: tuple[EventSettlement, ...]
+    baselines: tuple[EventBaseline, ...] = ()
 
 
 class _Wish(Struct, frozen=True):
@@ -84,6 +94,7 @@ class _Wish(Struct, frozen=True):
 
 class _Called(Struct, frozen=True):
     device: str
+    site: str = ""
     lost: str = ""
 
 
@@ -108,7 +119,10 @@ class _State(Struct, frozen=True):
 
 
 def report_settlement(
-    path_or_url: str, step_s: int = 300, progress: Progress | None = None
+    path_or_url: str,
+    step_s: int = 300,
+    progress: Progress | None = None,
+    against: Against | None = None,
 ) -> Settlement:
     """What the activations of a journal delivered.
 
@@ -116,11 +130,14 @@ def report_settlement(
         path_or_url: path of an SQLite journal, or a database URL.
         step_s: length of an interval, s; divides an hour.
         progress: told records read and records in all.
+        against: also measure against this baseline.
 
     Raises:
         JournalError: when there is no journal, it cannot be read, or has no checkpoint yet.
-        BaselineError: for a step that does not divide an hour.
+        BaselineError: for a step that does not divide an hour, or a baseline that is none.
     """
+    if against is not None:
+        named(against.name)
     with Journal.open(path_or_url, read_only=True) as journal:
         checkpoint = journal.last_checkpoint()
     if checkpoint is None or checkpoint.body is None:
@@ -134,17 +151,39 @@ def report_settlement(
         raise JournalError(f"{path_or_url}: a checkpoint of another version: {error}") from error
     called = [*known.past, *known.running.values()]
     names = sorted({one.device for activation in called for one in activation.sets})
-    series = metered(path_or_url, names, step_s, "UTC", progress)
+    windows = sorted(
+        (_window(one, step_s) for one in called), key=lambda one: (one.from_ms, one.activation)
+    )
+    sites = {site for window in windows for site in window.sets}
+    loads = None if against is None else SiteLoads(sites, step_s, kept_hours(windows))
+    watch = None if loads is None else loads.watch
+    series = metered(path_or_url, names, step_s, "UTC", progress, watch)
     events = sorted(
         (_event(one, series, step_s) for one in called), key=lambda one: (one.from_, one.activation)
     )
-    return Settlement(step_s, tuple(events))
+    baselines = (
+        ()
+        if against is None or loads is None
+        else tuple(against_baseline(against, window, loads) for window in windows)
+    )
+    return Settlement(step_s, tuple(events), baselines)
+
+
+def _window(one: _Running, step_s: int) -> CalledEvent:
+    """An activation's whole intervals, and its sets by site."""
+    step_ms = step_s * MS_PER_S
+    from_ms = -(-one.wish.from_ms // step_ms) * step_ms
+    until_ms = max(one.wish.until_ms // step_ms * step_ms, from_ms)
+    sets: dict[str, list[str]] = {}
+    for called in one.sets:
+        sets.setdefault(called.site, []).append(called.device)
+    return CalledEvent(one.id, from_ms, until_ms, sets)
 
 
 def _event(one: _Running, series: dict[str, MeterSeries], step_s: int) -> EventSettlement:
     wish, step_ms = one.wish, step_s * MS_PER_S
-    from_ms = -(-wish.from_ms // step_ms) * step_ms
-    until_ms = max(wish.until_ms // step_ms * step_ms, from_ms)
+    window = _window(one, step_s)
+    from_ms, until_ms = window.from_ms, window.until_ms
     count = (until_ms - from_ms) // step_ms
     sums = [0.0] * count
     sets, missing = [], 0

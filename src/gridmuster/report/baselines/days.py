@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -145,7 +146,8 @@ def choose(
             del means[one]
             excluded[one] = Exclusion.LOW_USE
     if len(means) < quota.fewest:
-        reasons = ", ".join(f"{why.value}: {one}" for one, why in sorted(excluded.items()))
+        counts = sorted(Counter(excluded.values()).items())
+        reasons = ", ".join(f"{why.value}: {count}" for why, count in counts)
         raise BaselineError(
             f"{rule.name}: {len(means)} like days before {day}, at least {quota.fewest} are needed "
             f"within {rule.look_back_days} days ({reasons or 'none was left out'})"
