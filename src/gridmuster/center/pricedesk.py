@@ -46,6 +46,8 @@ LEAST_SHARE = 0.5
 PUT_OFF_S = 3600
 #: Hours of the plan in which stores must not be needed for the connection.
 FREE_H = 24.0
+#: Why a run ends when worths of its kind stay away.
+UNTOLD = "nothing is told any more of what running is worth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ class PriceDesk:
                 memory.waits.pop(device.id, None)
                 run = memory.runs.get(device.id)
                 if run is not None and now_ms >= run.bound_ms:
-                    self._end(device.id, "nothing is told any more of what running is worth")
+                    self._end(device.id, UNTOLD)
 
     def _end(self, device: str, why: str) -> None:
         del self.memory.runs[device]
@@ -239,17 +241,21 @@ class PriceDesk:
         memory.waits.pop(device.id, None)
         worth = look.told.of_engine(engine.terms, capped=engine.capped)
         reading = look.snapshot.readings.get(device.id)
-        if worth is None or reading is None or not live:
-            return
         run = memory.runs.get(device.id)
+        bound = run is not None and look.told.start_ms < run.bound_ms
+        if worth is None or reading is None or not live:
+            if run is not None and not bound:
+                self._end(device.id, UNTOLD)
+            return
         look.engine_kw[site.id] = look.engine_kw.get(site.id, 0.0) + max(reading.power_kw, 0.0)
-        if run is not None and look.told.start_ms < run.bound_ms:
+        if bound:
             return
         limit_kw = self._limit_kw(device, site, look.snapshot)
         why = self._hindered(device, reading, limit_kw, look)
         if why:
-            if run is None:
-                memory.waits[device.id] = PricedWait(0.0, why)
+            if run is not None:
+                self._end(device.id, why)
+            memory.waits[device.id] = PricedWait(0.0, why)
             return
         on = run is not None or reading.state in ON_STATES
         if on and run is None:
@@ -257,12 +263,13 @@ class PriceDesk:
         choice = self._choice(engine, site, look, worth, on=on)
         if run is not None and not choice.run:
             self._end(device.id, choice.reason)
+        if not choice.run:
+            # A plan made during a run goes on with it: what ended it holds against the plan too.
+            memory.waits[device.id] = PricedWait(choice.gain_usd_per_mw, choice.reason)
         elif run is not None:
             run.text = choice.reason
-        elif choice.run and not on:
+        elif not on:
             self._begin(engine, choice, limit_kw, look)
-        elif not choice.run:
-            memory.waits[device.id] = PricedWait(choice.gain_usd_per_mw, choice.reason)
 
     def _choice(
         self, engine: _Engine, site: Site, look: _Look, worth: RunWorth, *, on: bool
