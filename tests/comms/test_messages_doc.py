@@ -94,6 +94,7 @@ def test_every_topic_is_listed_as_it_is() -> None:
         topics.grid("AREA"),
         topics.price("AREA"),
         topics.price_forecast("AREA"),
+        topics.price_worth("AREA"),
         topics.lease,
     }
     listed = set(re.findall(r"^\| `(gridmuster/v1/FLEET/[^`]+)`", TEXT, re.MULTILINE))

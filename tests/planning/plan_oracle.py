@@ -83,11 +83,10 @@ def legal(unit: PlanUnit, on: tuple[int, ...], step_s: float) -> bool:
             stopped = t
         lasted += step_s
     starts = started(unit, on)
-    budgets = [(0, len(on), unit.run_h_left, unit.starts_left)]
+    whole = [*on, *beyond(unit, on, step_s)]
+    budgets = [(0, len(whole), unit.run_h_left, unit.starts_left)]
     budgets += [(w.first, w.end, w.run_h_left, w.starts_left) for w in unit.windows]
-    for first, last, hours, count in budgets:
-        whole = [*on, *beyond(unit, on, step_s)]
-        end = len(whole) if (first, last) == (0, len(on)) else last
+    for first, end, hours, count in budgets:
         if hours is not None and sum(whole[first:end]) * hour > hours + 1e-9:
             return False
         if count is not None and sum(starts[first:end]) > count:
