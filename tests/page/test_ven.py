@@ -16,6 +16,7 @@ from gridmuster.clock import iso
 from gridmuster.comms.openadr import Vtn
 from gridmuster.errors import LinkError
 from gridmuster.fleet.generate import generate
+from gridmuster.fleet.model import Area
 from gridmuster.fleet.programs import OpenAdr, Programs
 from gridmuster.runtime.ven import Ven
 
@@ -34,9 +35,9 @@ SETTINGS = OpenAdr(
 
 
 class Plant:
-    """A live plant whose area north follows a VTN."""
+    """A live plant whose area north follows a VTN; it may have areas more."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: tuple[Area, ...] = ()) -> None:
         fleet = generate(12, 1)
         areas = tuple(
             area.model_copy(update={"programs": Programs(openadr=(SETTINGS,))})
@@ -44,7 +45,7 @@ class Plant:
             else area
             for area in fleet.areas
         )
-        fleet = fleet.model_copy(update={"areas": areas})
+        fleet = fleet.model_copy(update={"areas": (*areas, *more)})
         self.live = LivePlant(folder, start="14:00", fleet=fleet)
         self.vtn = ToyVtn()
         self.live.run(self.vtn.start())

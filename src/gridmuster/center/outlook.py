@@ -88,7 +88,7 @@ class Outlook:
         for turbine in self._air:
             self._declare_renewable(turbine)
         for area in fleet.areas:
-            self._price.declare(area.id, fleet.sites_of_area[area.id][0].time_zone)
+            self._price.declare(area.id, fleet.time_zone_of_area(area.id))
 
     @property
     def made(self) -> Mapping[str, Base]:

@@ -236,7 +236,7 @@ async def propose_meters(request: Request, name: Name = "meters.csv") -> Respons
 async def propose_prices(request: Request, name: Name = "prices.csv") -> Response:
     """Columns time, price_usd_per_mwh and, where areas differ, area; USD/MWh."""
     fleet = _data_plant(request).fleet
-    zones = {area.id: fleet.sites_of_area[area.id][0].time_zone for area in fleet.areas}
+    zones = {area.id: fleet.time_zone_of_area(area.id) for area in fleet.areas}
     subjects = {name: Subject(zone) for name, zone in zones.items()}
     return await _propose_series(request, fleet, "prices", name, subjects)
 

@@ -310,6 +310,10 @@ class Fleet(Part):
         """Sites by area id, in the fleet's order; every area has an entry."""
         return _grouped(self.areas, self.sites, "area")
 
+    def time_zone_of_area(self, area_id: str) -> str:
+        """IANA zone of an area's first site; of one that has no site yet, UTC."""
+        return next((site.time_zone for site in self.sites_of_area[area_id]), "UTC")
+
     def area_of_device(self, device_id: str) -> Area:
         """The area a device belongs to, through its site."""
         return self.area_by_id[self.site_by_id[self.device_by_id[device_id].site].area]
