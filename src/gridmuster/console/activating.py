@@ -23,6 +23,7 @@ from gridmuster.console.problems import Problem, unknown_subject
 from gridmuster.console.reading import document, plant_of
 from gridmuster.console.schema import answer
 from gridmuster.console.tokens import ROLES
+from gridmuster.fleet.programs import Conditions
 from gridmuster.programs.selection import Selection
 from gridmuster.signals import (
     MAX_POWER_KW,
@@ -32,7 +33,6 @@ from gridmuster.signals import (
     Purpose,
     Scope,
 )
-from gridmuster.starts import LocalNeed
 from gridmuster.units import MS_PER_S
 
 #: Most sites that one request may list; more are named by a polygon, owner or tag.
@@ -58,30 +58,8 @@ class ActivatingPlant(Protocol):
         ...
 
 
-class LocalNeedBody(BaseModel):
+class LocalNeedBody(Conditions):
     """The five conditions under which an emergency engine may run for pay in a local emergency."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    dispatched_by: str = Field(
-        min_length=1, max_length=200, description="the balancing authority or network operator"
-    )
-    averts: str = Field(
-        min_length=1, max_length=200, description="which voltage collapse or line overload"
-    )
-    protocol: str = Field(
-        min_length=1, max_length=200, description="which reliability standard is followed"
-    )
-    serves: str = Field(
-        min_length=1, max_length=200, description="the site, or which part of the local network"
-    )
-    recorded_by: str = Field(
-        min_length=1, max_length=200, description="who keeps the record of the dispatch"
-    )
-
-    def need(self) -> LocalNeed:
-        """What goes on record with every start."""
-        return LocalNeed(**self.model_dump())
 
 
 class ActivationCommand(Command):
@@ -173,7 +151,7 @@ class ActivationCommand(Command):
             self.tag,
             self.sites,
             self.feeder,
-            None if self.local_need is None else self.local_need.need(),
+            None if self.local_need is None else self.local_need.asserted,
         )
 
 
