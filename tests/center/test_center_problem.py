@@ -125,6 +125,35 @@ def test_operation_is_told_in_the_plans_own_units() -> None:
     assert unit.maintenance == [Span(0, 5), Span(91, 116)]
 
 
+@pytest.mark.parametrize(
+    ("permit", "left_h"),
+    [
+        # 5 x 500 h less 2,490 h of the four years before: 10 h, of which 9 h to the stop, 4 h used.
+        (("eu_mcp", [700.0, 600.0, 650.0, 540.0]), 5.0),
+        # 3 x 500 h less 1,490 h of two years; the year before those is out of the mean.
+        (("eu_mcp_new", [745.0, 745.0, 900.0]), 5.0),
+        # A year that nobody tells of counts 500 h: 2,500 - 1,990 - 500 h.
+        (("eu_mcp", [700.0, 640.0, 650.0]), 5.0),
+        # More than the mean was run: nothing is left, and never less than nothing.
+        (("eu_mcp", [700.0, 700.0, 700.0, 700.0]), 0.0),
+        # 500 h this year and 450 h to the stop: a day cannot use them up.
+        (("eu_mcp", [500.0, 500.0, 500.0, 500.0]), None),
+    ],
+)
+def test_a_mean_of_years_leaves_the_plan_what_the_years_before_did_not_use(
+    permit: tuple[str, list[float]], left_h: float | None
+) -> None:
+    document = fleet().model_dump(mode="json")
+    permit_class, past = permit
+    document["devices"][0]["permit"] = {
+        "permit_class": permit_class,
+        "hours_used_h": 4.0,
+        "hours_past_years_h": past,
+    }
+    (unit,) = first_problem(Fleet.model_validate(document), parse_iso(START)).units
+    assert unit.run_h_left == (None if left_h is None else pytest.approx(left_h))
+
+
 def test_a_start_curve_becomes_means_before_it_is_on() -> None:
     # 45 minutes of start, from 0 at half of it to a tenth: the triangle lies in the last two steps.
     points = [

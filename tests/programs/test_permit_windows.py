@@ -124,6 +124,24 @@ def test_years_that_were_seen_take_the_place_of_those_told() -> None:
     assert book.use(limit, permit, date(2027, 1, 1)) == HourUse(limit, 480.0, 7.0)
 
 
+@given(st.lists(st.floats(0.0, 900.0), max_size=4), st.floats(0.0, 600.0), st.floats(0.0, 24.0))
+def test_what_is_left_of_a_mean_holds_over_new_year(
+    past: list[float], used_h: float, run_h: float
+) -> None:
+    """A plan over midnight may count on what the old year leaves: the new one leaves no less."""
+    limit, book = MEANS[PermitClass.EU_MCP], HourBook()
+    permit = Permit(permit_class="eu_mcp", hours_past_years_h=tuple(past), hours_used_h=used_h)
+    book.see(date(2026, 12, 31))
+
+    def left_h(today: date) -> float:
+        use = book.use(limit, permit, today)
+        return max(permits.use_stop_h(use) - use.used_h, 0.0)
+
+    before_h = left_h(date(2026, 12, 31))
+    book.add(date(2026, 12, 31), Purpose.DEMAND, run_h)
+    assert left_h(date(2027, 1, 1)) >= before_h - run_h - 1e-9
+
+
 FILE = """
 id: plant
 permit_rules:
