@@ -242,7 +242,7 @@ def test_a_run_with_forecaster_and_appraiser_replays_to_the_same_bytes(
 
 
 def test_two_live_runs_are_told_the_same(lived: tuple[Plant, WorthRoom], tmp_path: Path) -> None:
-    again, _ = live(tmp_path, 21)
+    again, _ = live(tmp_path, 12)
     topics = again.lockstep.topics
     wanted = {topics.price_forecast("one"), topics.price_worth("one")}
 
@@ -419,6 +419,29 @@ def test_a_start_must_gain_more_than_the_store_beside_it_loses(plant: Plant) -> 
     plant.run(1)
     assert starts(plant) == []
     assert plant.core.state.pricing.waits["gas"].gain_usd_per_mw < 0.0
+
+
+SECOND = """
+  - {id: gas2, type: engine, site: yard, rated_kw: 400, min_up_s: 900,
+     fuel_curve: [{load_fraction: 0.5, fuel_per_h: 75}, {load_fraction: 1.0, fuel_per_h: 140}],
+     permit: {permit_class: epa_non_emergency, hours_cap_h: 2}}
+"""
+
+
+def test_engines_of_one_site_start_only_as_far_as_its_connection_goes(tmp_path: Path) -> None:
+    """Nobody is asked for what the site must refuse: that would count as a failed start."""
+    path = tmp_path / "fleet.yaml"
+    path.write_text(FLEET.replace("ZONE", DEFAULT_ZONE) + SECOND)
+    plant = Plant(tmp_path, fleet=load_fleet(path), start_ms=NOW_MS + 30_000, market=flat(30.0))
+    plant.run(1)
+    for _ in range(2):
+        tell(plant, worth(plant, 900.0, 50.0))
+        plant.run(5)
+    assert [(device, purpose) for device, purpose, _ in starts(plant)] == [("gas", "price")]
+    assert plant.core.state.pricing.waits["gas2"].text == "its site takes 0 kW of its 400 kW"
+    assert plant.core.state.commitment.failures == {}
+    plant.assert_sound()
+    plant.close()
 
 
 def test_worths_that_cannot_be_used_are_refused_by_name(plant: Plant) -> None:

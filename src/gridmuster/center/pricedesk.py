@@ -341,12 +341,17 @@ class PriceDesk:
             return f"off for {context.state_age_s:.0f} s of {device.min_down_s:.0f} s"
         return ""
 
-    @staticmethod
-    def _limit_kw(device: Generator, site: Site, snapshot: Snapshot) -> float:
-        load_kw = _load_kw(site, snapshot)
-        if not site.transfer.engine_may_export:
-            return min(device.rated_kw, load_kw)
-        return max(min(device.rated_kw, site.transfer.export_limit_kw + load_kw), 0.0)
+    def _limit_kw(self, device: Generator, site: Site, snapshot: Snapshot) -> float:
+        """Most that an engine could give beside the others of its site, kW."""
+        room_kw = _load_kw(site, snapshot)
+        if site.transfer.engine_may_export:
+            room_kw += site.transfer.export_limit_kw
+        for other in self._fleet.devices_of_site[site.id]:
+            if isinstance(other, Generator) and other.id != device.id:
+                reading, run = snapshot.readings.get(other.id), self.memory.runs.get(other.id)
+                given_kw = 0.0 if reading is None else reading.power_kw
+                room_kw -= max(given_kw, 0.0 if run is None else run.power_kw, 0.0)
+        return max(min(device.rated_kw, room_kw), 0.0)
 
     @staticmethod
     def _left_h(device: Generator, context: Context, look: _Look) -> float:
