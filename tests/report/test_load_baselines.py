@@ -58,7 +58,7 @@ TOWERS = {
 }
 
 
-def say(craft: Craft, number: int, hour: float, first: bool) -> None:
+def say(craft: Craft, number: int, hour: float, since_h: float) -> None:
     """A cycle in which every tower reports and its meter is read."""
     said = []
     for name, tower in TOWERS.items():
@@ -66,9 +66,8 @@ def say(craft: Craft, number: int, hour: float, first: bool) -> None:
         if day < tower.since:
             continue
         begin, end = tower.runs.get(day, (0.0, 0.0))
-        if not first:
-            tower.taken_kwh += load_kw / 60.0
-            tower.given_kwh += load_kw / 60.0 if begin < hour <= end else 0.0
+        tower.taken_kwh += load_kw * since_h
+        tower.given_kwh += load_kw * since_h if begin < hour <= end else 0.0
         power_kw = load_kw if begin < hour <= end else 0.0
         engine = {
             "state": DeviceState.RUNNING if power_kw else DeviceState.IDLE,
@@ -87,9 +86,11 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     craft = Craft(tmp_path_factory.mktemp("loads") / "journal", parse_iso("2026-07-15T13:00:00Z"))
     for number, day in enumerate(DAYS):
         midnight_ms = parse_iso(f"{day}T00:00:00Z")
-        for k in range(round((LAST_H - FIRST_H) * 60) + 1):
+        # Thursday is read as settlement meters are.
+        minutes = 15 if number == 1 else 1
+        for k in range(0, round((LAST_H - FIRST_H) * 60) + 1, minutes):
             craft.now_ms = midnight_ms + round(FIRST_H * HOUR_MS) + k * MINUTE_MS - 4_000
-            say(craft, number, FIRST_H + k / 60.0, first=k == 0)
+            say(craft, number, FIRST_H + k / 60.0, minutes / 60.0 if k else 0.0)
     begin_ms = parse_iso(f"{EVENT_DAY}T18:00:00Z")
     wish = Activation(40.0, begin_ms, begin_ms + HOUR_MS // 2, Purpose.OPERATOR)
     sets = [Called(f"{name}-gen", name, 10.0, 0.98, 0, 0) for name in TOWERS]
@@ -206,6 +207,15 @@ def test_options_that_do_not_fit_are_refused(
 def test_a_name_that_is_none_is_refused_with_those_that_are(journal: Path) -> None:
     with pytest.raises(BaselineError, match=", ".join(NAMED)):
         report_settlement(str(journal), against=Against("5-of-5"))
+
+
+def test_a_journal_that_knows_no_activation_says_so(tmp_path: Path) -> None:
+    craft = Craft(tmp_path / "journal")
+    craft.cycle(craft.report("plant"))
+    craft.journal.append_checkpoint(craft.now_ms, msgspec.msgpack.encode(CoreState()))
+    craft.journal.close()
+    result = run(craft.path, "--settlement", "--baseline", "10-of-10")
+    assert result.exit_code == 0 and "No activation is known" in result.output
 
 
 def test_only_the_hours_compared_are_kept() -> None:

@@ -21,17 +21,21 @@ class IntervalMeter:
     """Cuts one counter into intervals.
 
     The counter at the seam of two intervals lies on a line between the readings before and after.
-    An interval counts only when readings are at most 60 s apart all through it and the counter
-    never fell; others are absent.
+    An interval counts only when readings are near enough all through it and the counter never
+    fell; others are absent.
 
     Args:
         step_ms: length of an interval, ms.
         keep: tells of an interval's start, ms, whether it is wanted; None: all are.
+        gap_ms: how far apart readings may be, ms.
     """
 
-    def __init__(self, step_ms: int, keep: Callable[[int], bool] | None = None) -> None:
+    def __init__(
+        self, step_ms: int, keep: Callable[[int], bool] | None = None, gap_ms: int = HOLD_MS
+    ) -> None:
         self.power_kw: dict[int, float] = {}
         self._keep = keep
+        self._gap_ms = gap_ms
         self._step_ms = step_ms
         self._last: tuple[int, float] | None = None
         self._seam: tuple[int, float] | None = None
@@ -47,7 +51,7 @@ class IntervalMeter:
         if last is not None and at_ms <= last[0]:
             return
         self._last = (at_ms, kwh) if kwh else None
-        if last is None or not kwh or at_ms - last[0] > HOLD_MS or kwh < last[1]:
+        if last is None or not kwh or at_ms - last[0] > self._gap_ms or kwh < last[1]:
             self._seam = (at_ms, kwh) if kwh and at_ms % self._step_ms == 0 else None
             return
         step_ms = self._step_ms
@@ -70,7 +74,8 @@ def metered(
 ) -> dict[str, MeterSeries]:
     """Interval data of devices (what they sent out) and end-users (what they took).
 
-    What a site sent late, after its link was cut, is not used: its intervals are absent.
+    Readings are at most 60 s apart in an interval that counts. What a site sent late, after its
+    link was cut, is not used: its intervals are absent.
 
     Args:
         path_or_url: path of an SQLite journal, or a database URL.

@@ -65,6 +65,8 @@ def _baseline_table(found: tuple[EventBaseline, ...]) -> str:
 
 def render_settlement(found: Settlement) -> Group:
     """As a table, an activation a row; below it those against a baseline, and what has none."""
+    if not found.events:
+        return Group(Text("No activation is known to the journal's last checkpoint."))
     parts: list[Table | Text] = [_event_table(found)]
     if found.baselines:
         parts.append(_baselines(found.baselines))

@@ -25,6 +25,9 @@ from gridmuster.units import MS_PER_S
 RATING_SLACK: Final = 1.25
 #: A set that gives more than this share of its rating runs.
 RUNS_SHARE: Final = 0.01
+#: Readings of a load may be this far apart, ms: the quarter of an hour of settlement meters, and
+#: of quiet hours of a simulated year. Between two the load is taken as even.
+GAP_MS: Final = 900_000
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class SiteLoads:
         }
         for part in (part for parts in self._parts.values() for part in parts):
             if (part.name, part.what) not in self._meters:
-                meter = IntervalMeter(self._step_s * MS_PER_S, self._keep)
+                meter = IntervalMeter(self._step_s * MS_PER_S, self._keep, GAP_MS)
                 self._meters[part.name, part.what] = meter
 
     def _take(self, name: str, what: str, at_ms: int, kwh: float, power_kw: float) -> None:
