@@ -11,6 +11,7 @@ import pytest
 from lockstep_plant import Plant
 from msgspec import structs
 
+from gridmuster.center.sources import PlanNow
 from gridmuster.clock import iso
 from gridmuster.fleet.devices import Generator, Store
 from gridmuster.fleet.load import load_fleet
@@ -441,6 +442,11 @@ def test_engines_of_one_site_start_only_as_far_as_its_connection_goes(tmp_path: 
     assert plant.core.state.pricing.waits["gas2"].text == "its site takes 0 kW of its 400 kW"
     assert plant.core.state.commitment.failures == {}
     plant.assert_sound()
+    # A plan that knows nothing of the run starts nothing in its way either.
+    core = plant.core
+    snapshot = core._keeper.freeze(plant.now_ms, core._planner.estimate_kw(plant.now_ms))
+    planned = core._pricing.planned(PlanNow({"gas": True, "gas2": True}, {}), snapshot)
+    assert planned.on == {"gas": True, "gas2": False}
     plant.close()
 
 

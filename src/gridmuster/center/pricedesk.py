@@ -167,13 +167,30 @@ class PriceDesk:
             snapshot: the frozen picture.
         """
         memory = self.memory
-        if not memory.stores and not memory.waits:
+        if not memory.stores and not memory.waits and not memory.runs:
             return plan
         off = {device: False for device, wait in memory.waits.items() if wait.put_off}
+        off |= dict.fromkeys(self._crowded_out(plan, snapshot), False)
         stores = dict(plan.stores)
         for device, one in memory.stores.items():
             stores[device] = self._held(device, one, snapshot)
         return PlanNow({**plan.on, **off}, stores)
+
+    def _crowded_out(self, plan: PlanNow, snapshot: Snapshot) -> list[str]:
+        """Engines that the plan would start where runs for the price leave them no room."""
+        found = []
+        for run in self.memory.runs:
+            site = self._fleet.site_by_id[self._fleet.device_by_id[run].site]
+            for device in self._fleet.devices_of_site[site.id]:
+                if not isinstance(device, Generator) or not plan.on.get(device.id):
+                    continue
+                reading = snapshot.readings.get(device.id)
+                on = reading is not None and reading.state in ON_STATES
+                least_kw = device.min_load_fraction * device.rated_kw
+                room_kw = self._limit_kw(device, site, snapshot)
+                if not on and device.id not in self.memory.runs and room_kw < least_kw:
+                    found.append(device.id)
+        return found
 
     def _held(self, device: str, one: PricedStore, snapshot: Snapshot) -> PlannedStore:
         """A store's choice as the dispatch takes it: moved off it only where the balance must."""
